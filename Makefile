@@ -1,0 +1,36 @@
+# Two commands: `make demo` (first look) and `make test` (the whole check). Needs Python 3.11+, git and make.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+
+.PHONY: demo test slow lint sample clean
+
+demo: $(VENV)/ready
+	$(RUN)/nextbuy demo
+
+test: $(VENV)/ready-dev lint
+	$(RUN)/pytest -q -n 2
+
+slow: $(VENV)/ready-dev
+	$(RUN)/pytest -q -m slow
+
+lint: $(VENV)/ready-dev
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+
+sample: $(VENV)/ready
+	$(RUN)/python -m nextbuy.datasets data/sample
+
+$(VENV)/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/ready-dev: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(RUN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@ $(VENV)/ready
+
+clean:
+	rm -rf $(VENV) build dist offers

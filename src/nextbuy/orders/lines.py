@@ -1,0 +1,173 @@
+"""Order lines as coded arrays, and the canonical numbering of customers, orders and items.
+
+Codes never depend on the order of the rows nor on the spelling of the ids: customers and items are numbered by
+what happened (how much, when), and an id only breaks a tie between two that are alike in everything. So shuffled
+rows or renamed ids give the same arrays, the same sums of floats and the same ties in every ranking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nextbuy.orders.frames import DAY_US
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def _none(dtype: type) -> NDArray:
+    return np.zeros(0, dtype)
+
+
+@dataclass(frozen=True, eq=False)
+class Lines:
+    """Purchases as read, in any order, one row each, and the returns that were matched to them.
+
+    `customer`, `order` and `item` are codes into the id arrays of `Orders`; `time` is microseconds since
+    1970-01-01 UTC; `price` is NaN where unknown. `return_line` points at the purchase that a return cancels, in
+    whole or in part (`return_quantity` > 0), from `return_time` on.
+    """
+
+    customer: NDArray[np.int32]
+    order: NDArray[np.int32]
+    item: NDArray[np.int32]
+    time: NDArray[np.int64]
+    quantity: NDArray[np.float64]
+    price: NDArray[np.float64]
+    return_line: NDArray[np.int64] = field(default_factory=lambda: _none(np.int64))
+    return_time: NDArray[np.int64] = field(default_factory=lambda: _none(np.int64))
+    return_quantity: NDArray[np.float64] = field(default_factory=lambda: _none(np.float64))
+
+    def known_before(self, time: int | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows of purchases made before `time` and not wholly returned before it, with the quantity kept."""
+        net = self.quantity.copy()
+        known = slice(None) if time is None else self.return_time < time
+        np.subtract.at(net, self.return_line[known], self.return_quantity[known])
+        returned = np.zeros(len(net), dtype=bool)
+        returned[self.return_line[known]] = True
+        keep = ~(returned & (net <= 0))
+        if time is not None:
+            keep &= self.time < time
+        rows = np.flatnonzero(keep)
+        return rows, net[rows]
+
+
+def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scramble 64-bit integers one to one (the finaliser of splitmix64; Steele, Lea and Flood 2014)."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _sum_by(code: NDArray[np.int32], value: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
+    """Sum `value` by `code`, wrapping at 2**64 so that the order of the rows cannot matter."""
+    low = np.bincount(code, (value & np.uint64(0xFFFFFFFF)).astype(np.float64), size)
+    high = np.bincount(code, (value >> np.uint64(32)).astype(np.float64), size)
+    # floats hold integers exactly up to 2**53: 2**21 lines of one customer or item
+    if len(code) and np.bincount(code, minlength=size).max() >= 1 << 21:
+        out = np.zeros(size, np.uint64)
+        np.add.at(out, code, value)
+        return out
+    return low.astype(np.uint64) + (high.astype(np.uint64) << np.uint64(32))
+
+
+def _id_rank(ids: pa.Array) -> NDArray[np.int64]:
+    rank = np.empty(len(ids), np.int64)
+    rank[pc.array_sort_indices(ids).to_numpy()] = np.arange(len(ids))
+    return rank
+
+
+def _renumber(order: NDArray[np.int64], size: int) -> NDArray[np.int32]:
+    """Give old code -> new code where `order` lists the old codes that stay, in their new order; -1 for the rest."""
+    new = np.full(size, -1, np.int32)
+    new[order] = np.arange(len(order), dtype=np.int32)
+    return new
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """Lines in canonical order: sorted by customer, time, order, item; one line per order and item."""
+
+    customer: NDArray[np.int32]
+    order: NDArray[np.int32]
+    item: NDArray[np.int32]
+    time: NDArray[np.int64]
+    quantity: NDArray[np.float64]
+    price: NDArray[np.float64]
+    customers: NDArray[np.int64]  # new customer code -> old code
+    orders: NDArray[np.int64]  # new order code -> old order code
+    items: NDArray[np.int64]  # new item code -> old code
+    customer_hash: NDArray[np.uint64]  # of the customer's own times and quantities: stable under growth of others
+
+
+def canonical(
+    lines: Lines, time: int | None, customer_ids: pa.Array, order_ids: pa.Array, item_ids: pa.Array
+) -> Coded:
+    """Number and sort what was known before `time` (None: everything).
+
+    Two sorts of the lines; memory about 150 bytes a line.
+    """
+    rows, quantity = lines.known_before(time)
+    c, o, i, t, price = (a[rows] for a in (lines.customer, lines.order, lines.item, lines.time, lines.price))
+
+    own = mix(t.astype(np.uint64) + mix(quantity.view(np.uint64)))
+    item_hash = _sum_by(i, own, len(item_ids))
+    customer_hash = _sum_by(c, mix(own), len(customer_ids))
+    both = mix(customer_hash[c] + item_hash[i] * np.uint64(0x9E3779B97F4A7C15) + own)
+    item_tie, customer_tie = _sum_by(i, both, len(item_ids)), _sum_by(c, both, len(customer_ids))
+
+    count = np.bincount(i, minlength=len(item_ids))
+    items = np.lexsort((_id_rank(item_ids), item_tie, -count))[: int((count > 0).sum())]
+    first = np.full(len(customer_ids), np.iinfo(np.int64).max)
+    np.minimum.at(first, c, t)
+    present = int((first < np.iinfo(np.int64).max).sum())
+    customers = np.lexsort((_id_rank(customer_ids), customer_tie, first))[:present]
+    c, i = _renumber(customers, len(customer_ids))[c], _renumber(items, len(item_ids))[i]
+
+    # an order is one id of one customer on one day; it is numbered by its first moment, then by its content
+    day = t // DAY_US
+    by_order = np.lexsort((o, day, c))
+    starts = np.flatnonzero(_changes(c[by_order], day[by_order], o[by_order]))
+    group = np.empty(len(rows), np.int64)
+    group[by_order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
+    moment = np.minimum.reduceat(t[by_order], starts) if len(starts) else t
+    content = _sum_by(group.astype(np.int32), mix(i.astype(np.uint64) + own), len(starts))
+    owner, old_order = c[by_order][starts], o[by_order][starts]
+    orders = np.lexsort((old_order, content, moment, owner))
+    order = _renumber(orders, len(starts))[group]
+
+    by_line = np.lexsort((price, quantity, t, i, order))
+    starts = np.flatnonzero(_changes(order[by_line], i[by_line]))
+    total = _add(quantity[by_line], starts)
+    first_line = by_line[starts]
+    known = ~np.isnan(price)
+    paid = _add(np.where(known, price * quantity, 0.0)[by_line], starts)
+    priced = _add(np.where(known, quantity, 0.0)[by_line], starts)
+    single = np.diff(np.append(starts, len(rows))) == 1
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(priced != 0, paid / priced, np.nan)
+    return Coded(
+        customer=c[first_line], order=order[first_line], item=i[first_line],
+        time=moment[orders][order[first_line]],
+        quantity=total, price=np.where(single, price[first_line], mean),
+        customers=customers, orders=old_order[orders].astype(np.int64), items=items,
+        customer_hash=customer_hash[customers],
+    )
+
+
+def _changes(*columns: NDArray) -> NDArray[np.bool_]:
+    """Mark each row of sorted columns that differs from the row before it."""
+    new = np.zeros(len(columns[0]), dtype=bool)
+    new[:1] = True
+    for column in columns:
+        new[1:] |= column[1:] != column[:-1]
+    return new
+
+
+def _add(values: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.add.reduceat(values, starts) if len(starts) else values

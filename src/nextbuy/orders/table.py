@@ -1,0 +1,187 @@
+"""The one table that enters: what happened, as coded arrays."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from nextbuy.orders.errors import InputError
+from nextbuy.orders.frames import DAY_US, moments, take, to_frame
+from nextbuy.orders.lines import Lines, canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from nextbuy.orders.catalog import Catalog
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive times are UTC in this house
+Moment = str | datetime | np.datetime64
+
+
+def to_us(moment: Any, *, name: str = "as_of") -> int:
+    """Microseconds since 1970-01-01 UTC of a date, datetime or ISO string; without a zone it is read as UTC."""
+    import pandas as pd
+
+    try:
+        stamp = pd.Timestamp(moment)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{name}={moment!r} is not a date. Try {name}='2026-06-01'.") from error
+    if stamp is pd.NaT:
+        raise InputError(f"{name}={moment!r} is not a date. Try {name}='2026-06-01'.")
+    if stamp.tzinfo is not None:
+        stamp = stamp.tz_convert("UTC").tz_localize(None)
+    return int(stamp.as_unit("us").value)
+
+
+class Orders:
+    """Order lines, checked once at the door. Made by `nextbuy.read_orders`.
+
+    Everything inside works on int32 codes; the id arrays turn a code into the caller's own id.
+
+    Attributes
+    ----------
+    customer, order, item : ndarray of int32, one entry a line
+        Codes, sorted by (customer, time, order, item); one line per order and item.
+    time : ndarray of int64
+        Microseconds since 1970-01-01 UTC of the line's order.
+    day : ndarray of int32
+        Whole days since 1970-01-01 UTC.
+    quantity, price : ndarray of float64
+        Pieces kept (returns taken off) and price of one piece; NaN where unknown.
+    customer_offsets, order_offsets : ndarray of int64
+        Where each customer's and each order's lines begin, with the end appended.
+    customer_ids, order_ids, item_ids : pyarrow.Array
+        The caller's own ids by code.
+    customer_hash : ndarray of uint64
+        A number by customer from that customer's own times and quantities alone: for stable halves and samples.
+    catalog : Catalog or None
+    backend : {"pandas", "polars", "pyarrow"}
+        The kind of frame that results come back in.
+    has_customers : bool
+        False when the source had no customer column: then each order stands alone.
+    ledger : dict of str to int
+        Lines read, kept, merged and set_aside: kept + merged + set_aside = read.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        *,
+        customer_ids: pa.Array,
+        order_ids: pa.Array,
+        item_ids: pa.Array,
+        catalog: Catalog | None = None,
+        problems: pa.Table | None = None,
+        ledger: dict[str, int] | None = None,
+        backend: str = "pandas",
+        has_customers: bool = True,
+        known_before: int | None = None,
+    ) -> None:
+        coded = canonical(lines, known_before, customer_ids, order_ids, item_ids)
+        self._lines, self._ids = lines, (customer_ids, order_ids, item_ids)
+        self._problems, self.ledger = problems, ledger or {}
+        self.customer, self.order, self.item = coded.customer, coded.order, coded.item
+        self.time, self.quantity, self.price = coded.time, coded.quantity, coded.price
+        self.customer_ids = customer_ids.take(pa.array(coded.customers))
+        self.order_ids = order_ids.take(pa.array(coded.orders))
+        self.item_ids = item_ids.take(pa.array(coded.items))
+        self.customer_hash = coded.customer_hash
+        self.customer_offsets = np.searchsorted(self.customer, np.arange(len(self.customer_ids) + 1))
+        self.order_offsets = np.searchsorted(self.order, np.arange(len(self.order_ids) + 1))
+        self.catalog, self.backend, self.has_customers = catalog, backend, has_customers
+        self.known_before = known_before
+
+    def __len__(self) -> int:
+        return len(self.item)
+
+    @property
+    def n_customers(self) -> int:
+        """How many customers."""
+        return len(self.customer_ids)
+
+    @property
+    def n_orders(self) -> int:
+        """How many orders (one id of one customer on one day)."""
+        return len(self.order_ids)
+
+    @property
+    def n_items(self) -> int:
+        """How many items."""
+        return len(self.item_ids)
+
+    @cached_property
+    def day(self) -> NDArray[np.int32]:
+        """Whole days since 1970-01-01 UTC, by line."""
+        return (self.time // DAY_US).astype(np.int32)
+
+    @property
+    def start(self) -> datetime:
+        """Moment of the first order, UTC."""
+        return _EPOCH + timedelta(microseconds=int(self.time.min()))
+
+    @property
+    def end(self) -> datetime:
+        """Midnight after the last order, UTC: the natural as_of of the whole table."""
+        return _EPOCH + timedelta(days=int(self.day.max()) + 1)
+
+    def before(self, as_of: Moment) -> Orders:
+        """Give what was known at `as_of`: orders strictly before it, and of the returns only those before it."""
+        return self._with(known_before=to_us(as_of))
+
+    def level(self, level: str) -> Orders:
+        """Give the same orders with items replaced by their `level` ("item", or a catalog column like "category").
+
+        Items without a category keep their own id, so that nothing is lost.
+        """
+        if level == "item":
+            return self
+        if self.catalog is None:
+            raise InputError(
+                f"level={level!r} needs a catalog with the columns item_id and {level}. "
+                "Try read_orders(..., catalog='items.parquet')."
+            )
+        ids = self._ids[2]
+        names = self.catalog.column(level, ids).cast(pa.string())
+        own = ids.cast(pa.string())
+        names = pa.array([n if n is not None else o for n, o in zip(names.to_pylist(), own.to_pylist(), strict=True)],
+                         type=pa.string())
+        coded = names.dictionary_encode()
+        lines = self._lines
+        item = coded.indices.to_numpy(zero_copy_only=False).astype(np.int32)[lines.item]
+        replaced = Lines(lines.customer, lines.order, item, lines.time, lines.quantity, lines.price,
+                         lines.return_line, lines.return_time, lines.return_quantity)
+        return self._with(lines=replaced, item_ids=coded.dictionary, catalog=None)
+
+    def _with(self, **changes: Any) -> Orders:
+        customer_ids, order_ids, item_ids = self._ids
+        given: dict[str, Any] = {
+            "lines": self._lines, "customer_ids": customer_ids, "order_ids": order_ids, "item_ids": item_ids,
+            "catalog": self.catalog, "problems": self._problems, "ledger": self.ledger, "backend": self.backend,
+            "has_customers": self.has_customers, "known_before": self.known_before,
+        }
+        return Orders(**(given | changes))
+
+    def codes(self, ids: Sequence[Any], *, of: str = "item") -> NDArray[np.int64]:
+        """Give the codes of the caller's own ids, of="item" or "customer"; -1 where unknown."""
+        import pyarrow.compute as pc
+
+        known = self.item_ids if of == "item" else self.customer_ids
+        if not len(known):
+            return np.full(len(ids), -1, np.int64)
+        asked = pa.array([str(i) if pa.types.is_string(known.type) or pa.types.is_large_string(known.type) else i
+                          for i in ids], type=known.type)
+        return pc.fill_null(pc.index_in(asked, known), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+
+    def frame(self) -> Any:
+        """Give the kept lines as a frame: customer_id, order_id, timestamp, item_id, quantity, price."""
+        return to_frame({
+            "customer_id": take(self.customer_ids, self.customer), "order_id": take(self.order_ids, self.order),
+            "timestamp": moments(self.time), "item_id": take(self.item_ids, self.item),
+            "quantity": self.quantity, "price": pa.array(self.price, from_pandas=True),
+        }, self.backend)
