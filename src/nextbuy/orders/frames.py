@@ -17,8 +17,12 @@ DAY_US = 86_400_000_000
 
 def to_table(columns: Mapping[str, Any]) -> pa.Table:
     """Gather arrays of one length, numpy or arrow, into an arrow table in the given order."""
-    return pa.table({name: values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)
-                     for name, values in columns.items()})
+    return pa.table(
+        {
+            name: values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)
+            for name, values in columns.items()
+        }
+    )
 
 
 def to_frame(columns: Mapping[str, Any] | pa.Table, backend: str) -> Any:

@@ -50,7 +50,8 @@ class Lines:
         np.subtract.at(net, self.return_line[known], self.return_quantity[known])
         returned = np.zeros(len(net), dtype=bool)
         returned[self.return_line[known]] = True
-        keep = ~(returned & (net <= 0))
+        # sums of fractions need not end at zero exactly
+        keep = ~(returned & (net <= 1e-9 * self.quantity))
         if time is not None:
             keep &= self.time < time
         rows = np.flatnonzero(keep)
@@ -64,7 +65,7 @@ def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return x ^ (x >> np.uint64(31))
 
 
-def _sum_by(code: NDArray[np.int32], value: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
+def sum_by(code: NDArray[np.int32], value: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
     """Sum `value` by `code`, wrapping at 2**64 so that the order of the rows cannot matter."""
     low = np.bincount(code, (value & np.uint64(0xFFFFFFFF)).astype(np.float64), size)
     high = np.bincount(code, (value >> np.uint64(32)).astype(np.float64), size)
@@ -102,7 +103,9 @@ class Coded:
     customers: NDArray[np.int64]  # new customer code -> old code
     orders: NDArray[np.int64]  # new order code -> old order code
     items: NDArray[np.int64]  # new item code -> old code
-    customer_hash: NDArray[np.uint64]  # of the customer's own times and quantities: stable under growth of others
+    customer_hash: NDArray[
+        np.uint64
+    ]  # of the customer's own times and quantities: stable under growth of others
 
 
 def canonical(
@@ -116,10 +119,10 @@ def canonical(
     c, o, i, t, price = (a[rows] for a in (lines.customer, lines.order, lines.item, lines.time, lines.price))
 
     own = mix(t.astype(np.uint64) + mix(quantity.view(np.uint64)))
-    item_hash = _sum_by(i, own, len(item_ids))
-    customer_hash = _sum_by(c, mix(own), len(customer_ids))
+    item_hash = sum_by(i, own, len(item_ids))
+    customer_hash = sum_by(c, mix(own), len(customer_ids))
     both = mix(customer_hash[c] + item_hash[i] * np.uint64(0x9E3779B97F4A7C15) + own)
-    item_tie, customer_tie = _sum_by(i, both, len(item_ids)), _sum_by(c, both, len(customer_ids))
+    item_tie, customer_tie = sum_by(i, both, len(item_ids)), sum_by(c, both, len(customer_ids))
 
     count = np.bincount(i, minlength=len(item_ids))
     items = np.lexsort((_id_rank(item_ids), item_tie, -count))[: int((count > 0).sum())]
@@ -136,7 +139,7 @@ def canonical(
     group = np.empty(len(rows), np.int64)
     group[by_order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
     moment = np.minimum.reduceat(t[by_order], starts) if len(starts) else t
-    content = _sum_by(group.astype(np.int32), mix(i.astype(np.uint64) + own), len(starts))
+    content = sum_by(group.astype(np.int32), mix(i.astype(np.uint64) + own), len(starts))
     owner, old_order = c[by_order][starts], o[by_order][starts]
     orders = np.lexsort((old_order, content, moment, owner))
     order = _renumber(orders, len(starts))[group]
@@ -152,10 +155,15 @@ def canonical(
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = np.where(priced != 0, paid / priced, np.nan)
     return Coded(
-        customer=c[first_line], order=order[first_line], item=i[first_line],
+        customer=c[first_line],
+        order=order[first_line],
+        item=i[first_line],
         time=moment[orders][order[first_line]],
-        quantity=total, price=np.where(single, price[first_line], mean),
-        customers=customers, orders=old_order[orders].astype(np.int64), items=items,
+        quantity=total,
+        price=np.where(single, price[first_line], mean),
+        customers=customers,
+        orders=old_order[orders].astype(np.int64),
+        items=items,
         customer_hash=customer_hash[customers],
     )
 

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from nextbuy.orders.card import as_html, as_text
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import DAY_US, moments, take, to_frame
 from nextbuy.orders.lines import Lines, canonical
+from nextbuy.orders.problems import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -100,6 +102,26 @@ class Orders:
     def __len__(self) -> int:
         return len(self.item)
 
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
+
+    @property
+    def problem_table(self) -> pa.Table:
+        """`problems` as an arrow table."""
+        return SCHEMA.empty_table() if self._problems is None else self._problems
+
+    @property
+    def problems(self) -> Any:
+        """What the checks found, as a frame of the caller's kind, one row a problem.
+
+        Columns: problem (code), column, rows, kept, merged, set_aside (what became of the rows), examples (up to
+        three, with their place), action (what was done), change (how to have it otherwise).
+        """
+        return to_frame(self.problem_table, self.backend)
+
     @property
     def n_customers(self) -> int:
         """How many customers."""
@@ -120,14 +142,33 @@ class Orders:
         """Whole days since 1970-01-01 UTC, by line."""
         return (self.time // DAY_US).astype(np.int32)
 
+    def _some(self) -> None:
+        if not len(self):
+            raise InputError(
+                "There are no order lines"
+                + (
+                    f" before {_EPOCH + timedelta(microseconds=self.known_before)}."
+                    if self.known_before is not None
+                    else ": all were set aside, or none were read. Look at orders.problems."
+                )
+            )
+
     @property
     def start(self) -> datetime:
         """Moment of the first order, UTC."""
+        self._some()
         return _EPOCH + timedelta(microseconds=int(self.time.min()))
+
+    @property
+    def last(self) -> datetime:
+        """Moment of the last order, UTC."""
+        self._some()
+        return _EPOCH + timedelta(microseconds=int(self.time.max()))
 
     @property
     def end(self) -> datetime:
         """Midnight after the last order, UTC: the natural as_of of the whole table."""
+        self._some()
         return _EPOCH + timedelta(days=int(self.day.max()) + 1)
 
     def before(self, as_of: Moment) -> Orders:
@@ -149,21 +190,39 @@ class Orders:
         ids = self._ids[2]
         names = self.catalog.column(level, ids).cast(pa.string())
         own = ids.cast(pa.string())
-        names = pa.array([n if n is not None else o for n, o in zip(names.to_pylist(), own.to_pylist(), strict=True)],
-                         type=pa.string())
+        names = pa.array(
+            [n if n is not None else o for n, o in zip(names.to_pylist(), own.to_pylist(), strict=True)],
+            type=pa.string(),
+        )
         coded = names.dictionary_encode()
         lines = self._lines
         item = coded.indices.to_numpy(zero_copy_only=False).astype(np.int32)[lines.item]
-        replaced = Lines(lines.customer, lines.order, item, lines.time, lines.quantity, lines.price,
-                         lines.return_line, lines.return_time, lines.return_quantity)
+        replaced = Lines(
+            lines.customer,
+            lines.order,
+            item,
+            lines.time,
+            lines.quantity,
+            lines.price,
+            lines.return_line,
+            lines.return_time,
+            lines.return_quantity,
+        )
         return self._with(lines=replaced, item_ids=coded.dictionary, catalog=None)
 
     def _with(self, **changes: Any) -> Orders:
         customer_ids, order_ids, item_ids = self._ids
         given: dict[str, Any] = {
-            "lines": self._lines, "customer_ids": customer_ids, "order_ids": order_ids, "item_ids": item_ids,
-            "catalog": self.catalog, "problems": self._problems, "ledger": self.ledger, "backend": self.backend,
-            "has_customers": self.has_customers, "known_before": self.known_before,
+            "lines": self._lines,
+            "customer_ids": customer_ids,
+            "order_ids": order_ids,
+            "item_ids": item_ids,
+            "catalog": self.catalog,
+            "problems": self._problems,
+            "ledger": self.ledger,
+            "backend": self.backend,
+            "has_customers": self.has_customers,
+            "known_before": self.known_before,
         }
         return Orders(**(given | changes))
 
@@ -174,14 +233,25 @@ class Orders:
         known = self.item_ids if of == "item" else self.customer_ids
         if not len(known):
             return np.full(len(ids), -1, np.int64)
-        asked = pa.array([str(i) if pa.types.is_string(known.type) or pa.types.is_large_string(known.type) else i
-                          for i in ids], type=known.type)
+        asked = pa.array(
+            [
+                str(i) if pa.types.is_string(known.type) or pa.types.is_large_string(known.type) else i
+                for i in ids
+            ],
+            type=known.type,
+        )
         return pc.fill_null(pc.index_in(asked, known), -1).to_numpy(zero_copy_only=False).astype(np.int64)
 
     def frame(self) -> Any:
         """Give the kept lines as a frame: customer_id, order_id, timestamp, item_id, quantity, price."""
-        return to_frame({
-            "customer_id": take(self.customer_ids, self.customer), "order_id": take(self.order_ids, self.order),
-            "timestamp": moments(self.time), "item_id": take(self.item_ids, self.item),
-            "quantity": self.quantity, "price": pa.array(self.price, from_pandas=True),
-        }, self.backend)
+        return to_frame(
+            {
+                "customer_id": take(self.customer_ids, self.customer),
+                "order_id": take(self.order_ids, self.order),
+                "timestamp": moments(self.time),
+                "item_id": take(self.item_ids, self.item),
+                "quantity": self.quantity,
+                "price": pa.array(self.price, from_pandas=True),
+            },
+            self.backend,
+        )

@@ -1,0 +1,98 @@
+"""Rows of a database query, through ADBC."""
+
+from __future__ import annotations
+
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from nextbuy.orders.errors import InputError
+
+_DRIVERS = {
+    "sqlite": "adbc_driver_sqlite",
+    "postgresql": "adbc_driver_postgresql",
+    "postgres": "adbc_driver_postgresql",
+}
+_ADDRESS = re.compile(r"^([A-Za-z][A-Za-z0-9+]*)://")
+
+
+def is_database(source: Any) -> bool:
+    """Say whether `source` is a database address rather than a path."""
+    return isinstance(source, str) and _ADDRESS.match(source) is not None
+
+
+def safe_address(address: str) -> str:
+    """Give the address without user, password and options, fit for messages.
+
+    Examples
+    --------
+    >>> safe_address("postgresql://me:secret@db.shop/orders?password=x")
+    'postgresql://***@db.shop/orders'
+    """
+    bare = address.split("?")[0].split("#")[0]
+    # the last @ ends the secret: a password may hold one
+    return re.sub(r"^(\w[\w+]*://).*@", r"\1***@", bare)
+
+
+def _without_secrets(message: str, address: str) -> str:
+    hidden = message.replace(address, safe_address(address))
+    secrets = re.findall(r"://([^/]*)@", address) + re.findall(r"=([^&]+)", address.partition("?")[2])
+    for secret in secrets:
+        for word in {secret, *secret.split(":")}:
+            for form in {word, unquote(word)}:
+                if form:
+                    hidden = hidden.replace(form, "***")
+    return hidden
+
+
+def read_database(address: str, query: str | None) -> pa.Table:
+    """Run `query` at a database and give its rows as an arrow table.
+
+    Parameters
+    ----------
+    address : str
+        "sqlite:///shop.db" or "postgresql://user:password@host/name".
+    query : str
+        A SELECT; a table's name alone will not do.
+
+    Raises
+    ------
+    InputError
+        When the query is missing, the driver is not installed or the database refuses. No message shows secrets.
+    """
+    shown = safe_address(address)
+    scheme = address.split("://", 1)[0].lower().split("+")[0]
+    if scheme not in _DRIVERS:
+        raise InputError(
+            f"{shown}: cannot read from {scheme}://. Known: sqlite:///file, postgresql://host/name. "
+            "Or read the rows yourself and give the frame."
+        )
+    if not query:
+        raise InputError(
+            f"{shown} needs a query. Try read_orders({shown!r}, query='SELECT * FROM order_lines')."
+        )
+    try:
+        driver = import_module(f"{_DRIVERS[scheme]}.dbapi")
+    except ImportError as error:
+        raise InputError(f"{shown} needs a database driver. Try: pip install nextbuy[sql]") from error
+    target = address
+    if scheme == "sqlite":
+        target = unquote(address.split("://", 1)[1].split("?")[0]).removeprefix("/")
+        if not Path(target).is_file():
+            # SQLite would create an empty database in its place
+            raise InputError(
+                f"There is no file {target!r}. An absolute path has four slashes: sqlite:////data/shop.db."
+            )
+    failure = ""
+    try:
+        with driver.connect(target) as connection, connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetch_arrow_table()
+    except Exception as error:  # noqa: BLE001 - each driver has its own; its text may hold the address
+        failure = _without_secrets(str(error), address)
+    # raised outside of the except: the driver's own error, secrets and all, must not hang on as its context
+    raise InputError(f"{shown}: the query failed: {failure}. Check the address and the query.")

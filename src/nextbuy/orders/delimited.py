@@ -1,0 +1,174 @@
+"""Text files with delimiters: the delimiter and the encoding found out, malformed lines set aside, not fatal."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from nextbuy.orders.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+_DELIMITERS = ",;\t|"
+_BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+_HEAD_BYTES = 1 << 16
+
+
+@dataclass(eq=False)
+class Delimited:
+    """A text file as read: every column text, and the lines that could not be read with their numbers."""
+
+    table: pa.Table
+    encoding: str
+    malformed: list[tuple[int, str]] = field(default_factory=list)  # line in the file, its text
+
+
+def read_delimited(path: Path, *, wanted: Collection[str], encoding: str | None = None) -> Delimited:
+    """Read a delimited text file, plain or compressed, with every column as text.
+
+    Parameters
+    ----------
+    path : Path
+    wanted : collection of str
+        Column names looked for; they decide between delimiters.
+    encoding : str or None
+        None: UTF-8 where the bytes are, else UTF-16 by its mark or zeros, else cp1252.
+
+    Raises
+    ------
+    InputError
+        When the file is empty, binary, or not in the given encoding.
+    """
+    head = _head(path)
+    if not head.strip():
+        raise InputError(
+            f"{path.name} is empty. Give a file with a header line, or leave it out of the glob."
+        )
+    tried = [encoding] if encoding else _candidates(path, head)
+    for number, codec in enumerate(tried):
+        try:
+            first = _decode(head, codec)
+            return _read(path, codec, _delimiter(first, wanted))
+        except (pa.ArrowInvalid, UnicodeError, LookupError) as error:
+            if number < len(tried) - 1 and ("UTF8" in str(error) or isinstance(error, UnicodeError)):
+                continue
+            if isinstance(error, LookupError) or "UTF8" in str(error) or isinstance(error, UnicodeError):
+                raise InputError(
+                    f"{path.name} cannot be read as encoding={codec!r}: {error}. "
+                    "Leave encoding= out to have it detected, or try encoding='cp1252'."
+                ) from error
+            raise InputError(
+                f"{path.name} is no readable CSV: {error}. Open it in an editor and check it."
+            ) from error
+    raise AssertionError
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            return bytes(stream.read(_HEAD_BYTES))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path.name} cannot be read: {error}. Check that the file is complete.") from error
+
+
+def _candidates(path: Path, head: bytes) -> list[str]:
+    for mark, codec in _BOMS.items():
+        if head.startswith(mark):
+            return [codec]
+    zeros = head.count(b"\0")
+    if zeros:
+        even, odd = head[::2].count(b"\0"), head[1::2].count(b"\0")
+        if max(even, odd) > 0.3 * len(head) / 2 and min(even, odd) < 0.01 * len(head):
+            return ["utf-16-le" if odd > even else "utf-16-be"]
+        raise InputError(
+            f"{path.name} is binary, not text. nextbuy reads .csv, .csv.gz and .parquet: check the file's type."
+        )
+    return ["utf-8", "cp1252", "latin-1"]
+
+
+def _decode(head: bytes, codec: str) -> list[str]:
+    """Give the first lines of the file; a character cut at the end of `head` is no error."""
+    text = head.decode(codec, errors="strict" if len(head) < _HEAD_BYTES and codec != "utf-8" else "replace")
+    return text.lstrip("\ufeff").splitlines()[:20]
+
+
+def _delimiter(lines: list[str], wanted: Collection[str]) -> str:
+    """Choose the delimiter whose header holds most wanted names, then most columns of one count over the lines."""
+
+    def score(mark: str) -> tuple[int, int, int]:
+        rows = list(csv.reader(lines, delimiter=mark))
+        rows = [r for r in rows if r] or [[]]
+        names = {n.strip() for n in rows[0]}
+        same = sum(len(r) == len(rows[0]) for r in rows)
+        return sum(w in names for w in wanted), same if len(rows[0]) > 1 else 0, len(rows[0])
+
+    return max(_DELIMITERS, key=score)
+
+
+def _read(path: Path, codec: str, delimiter: str) -> Delimited:
+    bad: list[Any] = []
+    table = _arrow(path, codec, delimiter, bad, quote='"', newlines=False)
+    if table is None or bad:
+        # quoted line breaks and stray quotes look alike: the reading that keeps most lines is right
+        best: tuple[int, pa.Table | None, list[Any]] = (-1, None, [])
+        for quote, newlines in (('"', True), ('"', False), (False, False)):
+            refused: list[Any] = []
+            made = _arrow(path, codec, delimiter, refused, quote=quote, newlines=newlines, threads=False)
+            if made is not None and made.num_rows > best[0]:
+                best = (made.num_rows, made, refused)
+        _, table, bad = best
+        if table is None:
+            raise pa.ArrowInvalid("quotes that never close")
+    names = [n.strip().lstrip("\ufeff").strip('"') for n in table.column_names]
+    return Delimited(table.rename_columns(names), codec, [(r.number or 0, r.text or "") for r in bad])
+
+
+def _arrow(
+    path: Path,
+    codec: str,
+    delimiter: str,
+    bad: list[Any],
+    *,
+    quote: str | bool,
+    newlines: bool,
+    threads: bool = True,
+) -> pa.Table | None:
+    def refuse(row: Any) -> str:
+        bad.append(row)
+        return "skip"
+
+    names = next(csv.reader(_decode(_head(path), codec)[:1], delimiter=delimiter), [])
+    arrow_codec = "utf-8" if codec == "utf-8-sig" else codec
+    stream = pa.input_stream(str(path), compression="detect")
+    try:
+        with stream:
+            return arrow_csv.read_csv(
+                stream,
+                read_options=arrow_csv.ReadOptions(
+                    encoding=arrow_codec,
+                    use_threads=threads,
+                    block_size=1 << 22,
+                ),
+                parse_options=arrow_csv.ParseOptions(
+                    delimiter=delimiter,
+                    quote_char=quote,
+                    newlines_in_values=newlines,
+                    invalid_row_handler=refuse,
+                ),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                ),
+            )
+    except pa.ArrowInvalid as error:
+        if "UTF8" in str(error) or "utf-" in str(error).lower():
+            raise
+        if "mpty CSV" in str(error):
+            raise InputError(f"{path.name} is empty. Give a file with a header line.") from error
+        return None

@@ -1,0 +1,98 @@
+"""The mapped columns as they came, for reading, for comparing, and for the examples of a problem."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from nextbuy.orders.ids import one_array
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from nextbuy.orders.sources import Part
+
+
+class Raw:
+    """Columns by role over all parts; each is loaded once."""
+
+    def __init__(self, parts: Sequence[Part], mapping: Mapping[str, str | None]) -> None:
+        self.parts, self.mapping = parts, mapping
+        self.starts = np.concatenate([[0], np.cumsum([p.rows for p in parts])]).astype(np.int64)
+        self._loaded: dict[str, list[pa.ChunkedArray]] = {}
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return int(self.starts[-1])
+
+    def has(self, role: str) -> bool:
+        """Say whether the source has a column for `role`."""
+        return self.mapping[role] is not None
+
+    def name(self, role: str) -> str:
+        """Give the source's own name of a role's column, or "" where it has none."""
+        return self.mapping[role] or ""
+
+    def columns(self, role: str) -> list[pa.ChunkedArray]:
+        """Give a role's column, one piece a part."""
+        if role not in self._loaded:
+            name = self.name(role)
+            self._loaded[role] = [
+                p.load(name) if name in p.names else pa.chunked_array([pa.nulls(p.rows)]) for p in self.parts
+            ]
+        return self._loaded[role]
+
+    def ids(self, role: str) -> tuple[list[pa.ChunkedArray], list[NDArray[np.int64]]]:
+        """Give a role's column and the rows whose type differs from the rest of their part."""
+        columns, name = self.columns(role), self.name(role)
+        odd = [p.mixed[name] + self.starts[k] for k, p in enumerate(self.parts) if name in p.mixed]
+        return columns, odd
+
+    def show(self, *roles: str) -> Callable[[NDArray[np.int64]], list[str]]:
+        """Give a function that words the values of `roles` in some rows."""
+
+        def words(rows: NDArray[np.int64]) -> list[str]:
+            return [
+                ", ".join(f"{self.name(r)}={self._value(r, int(row))!r}" for r in roles if self.has(r))
+                for row in rows
+            ]
+
+        return words
+
+    def _value(self, role: str, row: int) -> object:
+        part = int(np.searchsorted(self.starts, row, side="right")) - 1
+        value = self.columns(role)[part][row - int(self.starts[part])].as_py()
+        return str(value) if hasattr(value, "isoformat") else value
+
+    def all_columns(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        """Give codes of the values of some rows, sorted, for every column of the source, one after the other."""
+        part_of = np.searchsorted(self.starts, rows, side="right") - 1
+        for name in dict.fromkeys(n for p in self.parts for n in p.names):
+            pieces = []
+            for k, part in enumerate(self.parts):
+                inside = rows[part_of == k] - self.starts[k]
+                if len(inside):
+                    pieces.append(
+                        _words(part.load(name).take(pa.array(inside)))
+                        if name in part.names
+                        else pa.nulls(len(inside), pa.string())
+                    )
+            kinds = {p.type for p in pieces}
+            if len(kinds) > 1:
+                pieces = [p.cast(pa.string()) for p in pieces]
+            coded = pa.concat_arrays(pieces).dictionary_encode(null_encoding="encode")
+            yield coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _words(column: pa.ChunkedArray) -> pa.Array:
+    whole = one_array(column.unify_dictionaries())
+    if pa.types.is_dictionary(whole.type):
+        whole = whole.dictionary_decode()
+    if pa.types.is_nested(whole.type):
+        return pa.array([str(v) for v in whole.to_pylist()], pa.string())
+    return whole.cast(pa.string()) if pa.types.is_large_string(whole.type) else whole

@@ -1,0 +1,196 @@
+"""The door: any source of order lines in, one checked `Orders` out."""
+
+from __future__ import annotations
+
+import time as clock
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from nextbuy.orders import checks
+from nextbuy.orders.catalog import Catalog, read_catalog
+from nextbuy.orders.columns import map_columns
+from nextbuy.orders.errors import InputError
+from nextbuy.orders.ids import read_ids
+from nextbuy.orders.lines import Lines
+from nextbuy.orders.numbers import read_numbers
+from nextbuy.orders.problems import Problems
+from nextbuy.orders.raw import Raw
+from nextbuy.orders.sources import open_source
+from nextbuy.orders.table import Orders, to_us
+from nextbuy.orders.times import read_times
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from nextbuy.orders.sources import Part
+
+
+def read_orders(
+    source: Any,
+    *,
+    customer: str | None = "customer_id",
+    order: str | None = "order_id",
+    time: str = "timestamp",
+    item: str = "item_id",
+    quantity: str | None = "quantity",
+    price: str | None = "price",
+    catalog: Any = None,
+    query: str | None = None,
+    as_of: str | datetime | np.datetime64 | None = None,
+    time_format: str | None = None,
+    timezone: str = "UTC",
+    encoding: str | None = None,
+    on_problem: Literal["keep", "raise"] = "keep",
+) -> Orders:
+    """Read order lines from files, frames or a database, check them, and code them.
+
+    Parameters
+    ----------
+    source : path, glob, list of them, frame, list of dict, database address, or Orders
+        .csv (also .csv.gz, .tsv, .txt; the delimiter is found out) and .parquet files; a pandas, polars or pyarrow
+        frame, a DuckDB relation, or anything with the Arrow stream protocol; rows as dicts; a database address
+        such as "sqlite:///shop.db" together with `query`. `Orders` pass through.
+    customer, order, time, item, quantity, price : str or None
+        The source's names of the columns. Without an order column, a customer's lines of one moment are one order;
+        without a customer column, each order stands alone (`has_customers` is False); without quantity, each line
+        is one piece; without price, prices are unknown. None leaves a column out though it is there.
+    catalog : source of a catalog, or Catalog, optional
+        See `read_catalog`.
+    query : str, optional
+        The SELECT for a database address.
+    as_of : date, datetime or ISO string, default now
+        Lines at or after it cannot have happened yet and are set aside.
+    time_format : str, optional
+        strptime format of a text column such as "%d/%m/%Y %H:%M", or unit of epoch numbers: "s", "ms", "us", "ns",
+        "D". Without it ISO dates are read as such, and of day-first and month-first the one that fits.
+    timezone : str, default "UTC"
+        The zone of times that carry none, such as "Europe/Berlin". Everything inside is UTC.
+    encoding : str, optional
+        Of text files. Without it: UTF-8 or UTF-16 where the bytes are, else Windows-1252.
+    on_problem : {"keep", "raise"}, default "keep"
+        "keep" handles what the checks find and lists it in `Orders.problems`; "raise" makes it one error.
+
+    Returns
+    -------
+    Orders
+        With `problems` (what was found, what was done) and `ledger` (lines read = kept + merged + set_aside).
+
+    Raises
+    ------
+    InputError
+        When the source or a column cannot be read at all; with on_problem="raise" when any check finds anything.
+
+    Examples
+    --------
+    >>> from nextbuy.orders import read_orders
+    >>> orders = read_orders([
+    ...     {"customer_id": "Ann", "order_id": 1, "timestamp": "2026-03-01", "item_id": "tiles", "quantity": 40},
+    ...     {"customer_id": "Ann", "order_id": 2, "timestamp": "2026-04-20", "item_id": "bathtub", "quantity": 1},
+    ...     {"customer_id": "Ann", "order_id": 3, "timestamp": "2026-04-28", "item_id": "tiles", "quantity": -10},
+    ...     {"customer_id": None, "order_id": 4, "timestamp": "2026-05-01", "item_id": "tap", "quantity": 1},
+    ... ], as_of="2026-06-01")
+    >>> orders
+    Orders: 1 customer, 2 orders, 2 items, 2 lines, 2026-03-01 to 2026-04-20; 2 problems
+    >>> orders.ledger
+    {'read': 4, 'kept': 2, 'merged': 1, 'set_aside': 1}
+    >>> orders.problems[["problem", "rows", "merged", "set_aside"]]
+                problem  rows  merged  set_aside
+    0  missing_customer     1       0          1
+    1            return     1       1          0
+    >>> orders.frame()[["item_id", "quantity"]]
+       item_id  quantity
+    0    tiles      30.0
+    1  bathtub       1.0
+    """
+    if on_problem not in {"keep", "raise"}:
+        raise InputError(
+            f"on_problem={on_problem!r} is unknown. Try on_problem='keep' or on_problem='raise'."
+        )
+    items = catalog if catalog is None or isinstance(catalog, Catalog) else read_catalog(catalog)
+    if isinstance(source, Orders):
+        return source if items is None else source._with(catalog=items)  # noqa: SLF001 - its own module family
+    names = {
+        "customer": customer,
+        "order": order,
+        "time": time,
+        "item": item,
+        "quantity": quantity,
+        "price": price,
+    }
+    now = int(clock.time() * 1e6) if as_of is None else to_us(as_of)
+    parts, backend = open_source(
+        source, wanted=[n for n in names.values() if n], query=query, encoding=encoding
+    )
+    raw = Raw(parts, _mapped(parts, names, source))
+    problems = Problems(parts)
+    checks.of_files(problems, raw)
+    checks.of_columns(problems, raw, names)
+
+    read = checks.Read(
+        item=read_ids(*raw.ids("item")),
+        customer=read_ids(*raw.ids("customer")) if raw.has("customer") else None,
+        order=read_ids(*raw.ids("order")) if raw.has("order") else None,
+        times=read_times(raw.columns("time"), time_format=time_format, timezone=timezone),
+    )
+    checks.of_ids(problems, raw, read)
+    checks.of_times(problems, raw, read, now=now, timezone=timezone)
+    for role in ("quantity", "price"):
+        if raw.has(role):
+            values, marked = read_numbers(raw.columns(role))
+            checks.of_numbers(problems, raw, role, values, marked)
+            setattr(read, role, values)
+    checks.of_copies(problems, raw, read)
+    checks.of_quantities(problems, raw, read)
+    order_codes, order_ids, customer_codes, customer_ids = checks.owners(problems, raw, read)
+    returned, purchase, pieces = checks.of_returns(problems, raw, read, order_codes, customer_codes)
+    checks.of_prices(problems, raw, read)
+
+    bought = np.flatnonzero(read.bought)
+    row_of = np.full(len(read.bought), -1, np.int64)
+    row_of[bought] = np.arange(len(bought))
+    lines = Lines(
+        customer_codes[bought],
+        order_codes[bought],
+        read.item.codes[bought],
+        read.times.us[bought],
+        read.quantity[bought],
+        read.price[bought],
+        return_line=row_of[purchase],
+        return_time=read.times.us[returned],
+        return_quantity=pieces,
+    )
+    orders = Orders(
+        lines,
+        customer_ids=customer_ids,
+        order_ids=order_ids,
+        item_ids=read.item.values,
+        catalog=items,
+        backend=backend,
+        has_customers=read.customer is not None,
+    )
+    kept = bought[lines.known_before(None)[0]]
+    checks.of_orders(problems, raw, read, kept, order_codes, customer_codes, merged=len(kept) - len(orders))
+    if items is not None:
+        checks.of_catalog(problems, raw, read, items)
+    if on_problem == "raise":
+        problems.raise_if_any()
+    orders.ledger, orders._problems = problems.ledger(), problems.table()  # noqa: SLF001 - known only now
+    return orders
+
+
+def _mapped(parts: Sequence[Part], names: dict[str, str | None], source: Any) -> dict[str, str | None]:
+    """Map the columns; every file must have the keys, while quantity and price may be absent from some."""
+    seen = list(dict.fromkeys(n for p in parts for n in p.names))
+    mapping = map_columns(seen, names, source)
+    keys = {r: n for r, n in mapping.items() if n is not None and r not in {"quantity", "price"}}
+    for part in parts:
+        absent = [n for n in keys.values() if n not in part.names]
+        if absent:
+            raise InputError(
+                f"{part.label} has no column {absent[0]!r}, which other files have. Columns seen in {part.label}: "
+                f"{', '.join(part.names)}. Rename it there, or read that file by itself."
+            )
+        map_columns(part.names, keys, source, where=part.label)
+    return mapping
