@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser
 
-from nextbuy.datasets.generator import SCALES
 from nextbuy.datasets.sample import SAMPLE, write_orders
+from nextbuy.datasets.world import SCALES
 from nextbuy.orders.errors import InputError
 
 

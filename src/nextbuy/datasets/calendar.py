@@ -21,7 +21,8 @@ _SUNDAY = 6
 def day_of_year(day: NDArray[np.int64], *, start_day: int) -> NDArray[np.int64]:
     """Give the day of the year, from 0, of days counted from `start_day` (days since 1970-01-01)."""
     date = (np.asarray(day) + start_day).astype("datetime64[D]")
-    return (date - date.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
+    since: NDArray[np.int64] = (date - date.astype("datetime64[Y]").astype("datetime64[D]")).astype(np.int64)
+    return since
 
 
 def season_weight(season: str, day_in_year: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -39,7 +40,8 @@ def season_weight(season: str, day_in_year: NDArray[np.int64]) -> NDArray[np.flo
 
 def next_open(day: NDArray[np.int64], *, start_day: int) -> NDArray[np.int64]:
     """Move Sundays, when the shop is closed, to the Monday after."""
-    return day + (((day + start_day + 3) % 7) == _SUNDAY)
+    closed = ((day + start_day + 3) % 7) == _SUNDAY
+    return day + closed.astype(np.int64)
 
 
 def nearest_open(day: NDArray[np.int64], *, start_day: int) -> NDArray[np.int64]:

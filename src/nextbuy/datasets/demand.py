@@ -53,7 +53,7 @@ def reached_share() -> dict[str, float]:
 def build_demand(
     rng: np.random.Generator, *, category_offsets: NDArray[np.int64], n_filler: int, lines_per_customer: float
 ) -> Demand:
-    """Build the tables; `lines_per_customer` scales the stray purchases of project goods to the projects' own."""
+    """Build the tables; `lines_per_customer` scales the stray purchases of project goods."""
     shelves = shop_categories()
     n_shop = int(category_offsets[-1])
     shop_share = n_shop / (n_shop + n_filler)
@@ -86,7 +86,7 @@ def build_demand(
 
     zipf = (np.arange(n_filler) + 10.0) ** -0.9
     aisle = np.exp(rng.normal(0.0, 0.5, (len(TASTES), n_filler // 100 + 1)))
-    filler_table = zipf[rng.permutation(n_filler)] * aisle[:, np.arange(n_filler) // 100]
+    filler_table: NDArray[np.float64] = zipf[rng.permutation(n_filler)] * aisle[:, np.arange(n_filler) // 100]
     return Demand(
         category=_cumulative(weights),
         item=item,

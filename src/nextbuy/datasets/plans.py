@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from nextbuy.datasets.calendar import day_of_year, next_open, season_weight
 from nextbuy.datasets.projects import CYCLES, IRREGULAR_SHAPE, PROJECTS, REGULAR_SHAPE, REGULAR_SHARE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Wants(NamedTuple):
-    """Who buys something of which category on which day, one entry each; customers as row numbers of People."""
+    """Who buys something of which category on which day; customers as row numbers of People."""
 
     customer: NDArray[np.int64]
     day: NDArray[np.int64]
@@ -36,7 +36,7 @@ class Follows(NamedTuple):
     happened: NDArray[np.bool_]  # planned, and before the customer left and the data ended
 
 
-def _join(parts: list[tuple[NDArray, ...]]) -> tuple[NDArray, ...]:
+def _join(parts: Sequence[tuple[NDArray[Any], ...]]) -> tuple[NDArray[Any], ...]:
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
@@ -47,8 +47,8 @@ def draw_projects(
     eager = people.activity**0.25
     eager /= eager.mean()
     calendar = day_of_year(np.arange(days), start_day=start_day)
-    wants: list[tuple[NDArray, ...]] = []
-    follows: list[tuple[NDArray, ...]] = []
+    wants: list[tuple[NDArray[Any], ...]] = []
+    follows: list[tuple[NDArray[Any], ...]] = []
     number = 0
     for project in PROJECTS:
         who = np.flatnonzero(rng.random(len(eager)) < project.starters * eager)
@@ -71,9 +71,9 @@ def draw_projects(
 
 
 def draw_cycles(
-    rng: np.random.Generator, people: People, *, days: int, start_day: int, code_of: Mapping[str, int]
+    rng: np.random.Generator, people: People, *, start_day: int, code_of: Mapping[str, int]
 ) -> Wants:
-    """Draw the purchases of goods that run out: each owner with an own mean interval, most regular, some not."""
+    """Draw the purchases of goods that run out: owners at intervals of their own, most of them regular."""
     wants = []
     for cycle in CYCLES:
         who = np.flatnonzero(rng.random(len(people.joined)) < cycle.owners)

@@ -1,4 +1,4 @@
-"""What is planted in the generated shop: projects, basket companions, cycles, seasons and decoys, as plain tables."""
+"""What is planted in the generated shop: projects, companions, cycles, seasons, decoys, as plain tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Project(NamedTuple):
 
 
 class Companion(NamedTuple):
-    """In the order that holds `item`, the share `share` also takes `other`, `per_piece` pieces a piece of `item`."""
+    """In the order that holds `item`, `share` also takes `other`, `per_piece` pieces a piece of `item`."""
 
     item: str
     other: str

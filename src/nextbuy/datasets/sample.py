@@ -10,15 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nextbuy.datasets.dataset import Dataset
-from nextbuy.datasets.generator import make_world, order_tables
+from nextbuy.datasets.generator import order_tables
 from nextbuy.datasets.truth import truth_table
+from nextbuy.datasets.world import make_world
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import to_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from nextbuy.datasets.generator import Scale
+    from nextbuy.datasets.world import Scale
     from nextbuy.orders.frames import Backend
 
 SAMPLE: dict[str, Any] = {"customers": 5_000, "days": 730, "seed": 0}
@@ -123,7 +124,8 @@ def write_orders(
     Parameters
     ----------
     directory : path
-        Where orders.parquet, items.parquet and truth.parquet go; made if missing. A file appears only when whole.
+        Where orders.parquet, items.parquet and truth.parquet go; made if missing. A file appears only when
+        it is whole.
     customers, days, seed, start, scale, items, orders_per_customer, lines_per_order, return_share
         As for `make_orders`.
 

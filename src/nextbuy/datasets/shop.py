@@ -59,7 +59,7 @@ def shop_categories() -> tuple[Category, ...]:
 
 
 class Shop(NamedTuple):
-    """The catalog and what the generator needs of it, by item code; filler items stand last, in no category plan."""
+    """The catalog and what the generator needs of it, by item code; filler items stand last."""
 
     catalog: pa.Table
     price_cents: NDArray[np.int64]

@@ -78,7 +78,7 @@ def _link_row(project: Project, link: Link) -> _Row:
 
 
 def _project_rows(project: Project) -> Iterator[_Row]:
-    """Links, then what they bring along: steps skipped (indirect), and pairs with a common cause (induced)."""
+    """Links, then what they bring along: skipped steps (indirect) and pairs with a common cause (induced)."""
     yield from (_link_row(project, link) for link in project.links)
     cause = {link.consequent: link for link in project.links}
     above: dict[str, dict[str, tuple[float, float]]] = {project.start: {}}
@@ -101,7 +101,7 @@ def _project_rows(project: Project) -> Iterator[_Row]:
 
 
 def _cycle_row(cycle: Cycle) -> _Row:
-    """Quantiles of an owner's interval, every owner counted once: the personal gammas mixed over the owners."""
+    """Quantiles of an owner's interval, each owner counted once: the personal gammas, mixed."""
     normal = stats.norm.ppf((np.arange(400) + 0.5) / 400)
     mean = cycle.mean_days * np.exp(cycle.spread * normal - cycle.spread**2 / 2)
     days = np.linspace(0, 8 * cycle.mean_days, 4001)
@@ -131,18 +131,19 @@ def truth_table() -> pa.Table:
     Returns
     -------
     pyarrow.Table
-        Columns `project, antecedent, consequent, level, share, lag_family, lag_mean_days, lag_p10, lag_p50, lag_p90,
-        kind`. Lags in days, before they are rounded to whole open days (never below 1). Kinds:
+        Columns `project, antecedent, consequent, level, share, lag_family, lag_mean_days, lag_p10, lag_p50,
+        lag_p90, kind`. Lags in days, before they are rounded to whole open days (never below 1). Kinds:
 
-        - link: planted; `share` of those who bought the antecedent in the project follow, if they stay long enough.
+        - link: planted; `share` of those who bought the antecedent in the project follow, if they stay long
+          enough.
         - indirect: planted link after planted link; `share` goes along that way.
-        - induced: two goods of one project without a link between them. Really associated, but by their common
-          cause: neither a find nor a false alarm.
+        - induced: two goods of one project without a link between them. Really associated, but by their
+          common cause: neither a find nor a false alarm.
         - companion: bought in the same order; `share` of the antecedent's orders.
         - replenishment: bought again and again by `share` of the customers, at personal intervals.
         - taste: bought by the same people in either order; no direction.
-        - decoy_busy, decoy_season: looks linked because busy customers buy everything, or because one season follows
-          another. Finding these is an error.
+        - decoy_busy, decoy_season: looks linked because busy customers buy everything, or because one season
+          follows another. Finding these is an error.
 
         Every other pair of categories is not linked.
 
