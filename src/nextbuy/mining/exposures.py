@@ -1,0 +1,248 @@
+"""Who bought A, who bought B afterwards: the counts behind every sequential rule.
+
+All counts are sums over customers, so the counts of two disjoint groups of customers add up to those of both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Literal, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from nextbuy.orders.table import Orders
+
+Occurrence = Literal["first", "any"]
+CHUNK = 4_000_000  # pair events expanded at once: about 150 MB
+WEEK = 7
+
+
+@dataclass(frozen=True)
+class Purchases:
+    """Distinct (customer, day, item) events, sorted by customer and day.
+
+    Attributes
+    ----------
+    customer, day, item : ndarray of int32
+    previous : ndarray of int32
+        Day on which this customer last bought the item before; a very early day for a first purchase.
+    entry : ndarray of int32, one per event
+        The customer's first day.
+    half : ndarray of bool, one per event
+        Which half of the customers, by a hash of the customer's own orders.
+    start, end : int
+        First day of the table and the day after its last.
+    """
+
+    customer: NDArray[np.int32]
+    day: NDArray[np.int32]
+    item: NDArray[np.int32]
+    previous: NDArray[np.int32]
+    entry: NDArray[np.int32]
+    half: NDArray[np.bool_]
+    n_customers: int
+    n_items: int
+    start: int
+    end: int
+
+    @property
+    def first(self) -> NDArray[np.bool_]:
+        """Mark the events that are a customer's first purchase of the item."""
+        return self.previous == NEVER
+
+    def where(self, keep: NDArray[np.bool_]) -> Purchases:
+        """Keep only some events; the span stays."""
+        arrays = {f.name: getattr(self, f.name)[keep] for f in fields(self) if f.name not in _SCALARS}
+        return Purchases(**arrays, **{name: getattr(self, name) for name in _SCALARS})
+
+
+_SCALARS = ("n_customers", "n_items", "start", "end")
+NEVER = np.int32(-(2**30))
+
+
+def purchases(orders: Orders) -> Purchases:
+    """Reduce orders to distinct (customer, day, item) events. One sort of the lines."""
+    customer, day, item = orders.customer, orders.day, orders.item
+    by = np.lexsort((day, item, customer))
+    c, d, i = customer[by], day[by], item[by]
+    new = np.ones(len(c), dtype=bool)
+    new[1:] = (c[1:] != c[:-1]) | (i[1:] != i[:-1]) | (d[1:] != d[:-1])
+    c, d, i = c[new], d[new], i[new]
+    previous = np.full(len(c), NEVER, np.int32)
+    same = (c[1:] == c[:-1]) & (i[1:] == i[:-1])
+    previous[1:][same] = d[:-1][same]
+    by = np.lexsort((i, d, c))
+    entry = np.full(orders.n_customers, np.iinfo(np.int32).max, np.int32)
+    np.minimum.at(entry, c, d)
+    half = (orders.customer_hash >> np.uint64(17)) & np.uint64(1) == 1
+    c = c[by]
+    start, end = (int(day.min()), int(day.max()) + 1) if len(day) else (0, 1)
+    if orders.known_before is not None:
+        end = max(end, -(-orders.known_before // 86_400_000_000))
+    return Purchases(c, d[by], i[by], previous[by], entry[c], half[c], orders.n_customers, orders.n_items, start, end)
+
+
+@dataclass
+class PairCounts:
+    """Counts for every ordered pair (A, B) of items; additive over customers.
+
+    Attributes
+    ----------
+    watched : (items,) ndarray of int64
+        Customers whose first A falls after the burn-in: those who can be exposed.
+    starts, stops : (items, weeks) ndarray of float64
+        The same customers by calendar week of the start and end of their watch; shares of neighbouring weeks.
+    arrivals : (items, weeks) ndarray of int64
+        Purchases of B that can follow something, by week: first ever and not on the customer's first day.
+    entered : (weeks,) ndarray of int64
+        Customers by week of their first order.
+    owned : (items, weeks) ndarray of int64
+        First purchases by week, those of the first day included.
+    followed, excluded : (items, items) ndarray of int32
+        Customers who bought B within the window after A; who had B before A or in the same order.
+    lags, watches : (window_days + 1,) ndarray of int64
+        Followers of all pairs by lag in days; watched customers of all items by length of watch.
+    """
+
+    watched: NDArray[np.int64]
+    starts: NDArray[np.float64]
+    stops: NDArray[np.float64]
+    arrivals: NDArray[np.int64]
+    entered: NDArray[np.int64]
+    owned: NDArray[np.int64]
+    followed: NDArray[np.int32]
+    excluded: NDArray[np.int32]
+    lags: NDArray[np.int64]
+    watches: NDArray[np.int64]
+
+    def __add__(self, other: PairCounts) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    @property
+    def exposed(self) -> NDArray[np.int64]:
+        """Customers watched for B after A."""
+        return self.watched[:, None] - self.excluded
+
+    def background(self, bins: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Hazard per day by lag bin of all pairs together: what exposure and fading activity alone give."""
+        alive = np.cumsum(self.watches[::-1])[::-1]  # watched for at least so many days
+        days = np.cumsum(alive) - alive[0]
+        came = np.cumsum(self.lags)
+        hazard: NDArray[np.float64] = np.diff(came[bins]) / np.maximum(np.diff(days[bins]), 1)
+        return hazard
+
+
+def anchors(events: Purchases, *, burn_in_days: int) -> NDArray[np.int64]:
+    """Rows of first purchases late enough that "not before" means something."""
+    return np.flatnonzero(events.first & (events.day >= events.start + burn_in_days))
+
+
+def pairs(
+    events: Purchases, rows: NDArray[np.int64], *, low: NDArray[np.int64], high: NDArray[np.int64], chunk: int = CHUNK
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Expand each row i into (i, j) for j in low..high, in chunks of about `chunk` pairs."""
+    size = high - low
+    total = np.concatenate([[0], np.cumsum(size)])
+    at = 0
+    while at < len(rows):
+        until = max(at + 1, int(np.searchsorted(total, total[at] + chunk, side="right")) - 1)
+        n = size[at:until]
+        left = np.repeat(rows[at:until], n)
+        right = np.arange(total[until] - total[at]) + np.repeat(low[at:until] - (total[at:until] - total[at]), n)
+        at = until
+        if len(left):
+            yield left, right
+
+
+def spans(events: Purchases, rows: NDArray[np.int64], window_days: int) -> tuple[NDArray[np.int64], ...]:
+    """Where the customer's events begin, where the days after the row's day begin, where the window ends.
+
+    Returns (first, after, until): rows of `events`; [first, after) is before or on the same day, [after, until)
+    within the window.
+    """
+    width = np.int64(events.end - events.start + 1 + window_days)
+    key = events.customer.astype(np.int64) * width + (events.day - events.start)
+    mine, base = key[rows], events.customer[rows].astype(np.int64) * width
+    first = np.searchsorted(key, base)
+    after = np.searchsorted(key, mine, side="right")
+    until = np.searchsorted(key, np.minimum(mine + window_days, base + width - 1), side="right")
+    return first, after, until
+
+
+def count_pairs(
+    events: Purchases, *, window_days: int, burn_in_days: int = 0, occurrence: Occurrence = "first"
+) -> PairCounts:
+    """Count exposed customers and followers for every ordered pair of items.
+
+    Time is linear in the number of pair events (a customer's A before B), memory in items squared and in `CHUNK`.
+    """
+    n = events.n_items
+    weeks = (events.end - events.start) // WEEK + 2
+    if occurrence == "first":
+        events = events.where(events.first)
+    rows = anchors(events, burn_in_days=burn_in_days)
+    first, after, until = spans(events, rows, window_days)
+    followed, excluded = np.zeros(n * n, np.int32), np.zeros(n * n, np.int32)
+    lags = np.zeros(window_days + 1, np.int64)
+    for left, right in pairs(events, rows, low=after, high=until):
+        if occurrence == "any":
+            once = events.previous[right] <= events.day[left]
+            left, right = left[once], right[once]  # noqa: PLW2901 - the filtered pairs replace the raw ones
+        np.add.at(followed, events.item[left] * np.int64(n) + events.item[right], 1)
+        lags += np.bincount(events.day[right] - events.day[left], minlength=window_days + 1)
+    if occurrence == "first":
+        for left, right in pairs(events, rows, low=first, high=after):
+            np.add.at(excluded, events.item[left] * np.int64(n) + events.item[right], 1)
+    excluded[:: n + 1] = 0
+    followed[:: n + 1] = 0  # A after A is a repurchase, not a rule
+
+    def by_week(chosen: NDArray, day: NDArray) -> NDArray[np.int64]:
+        key = events.item[chosen] * np.int64(weeks) + (day[chosen] - events.start) // WEEK
+        return np.bincount(key, minlength=n * weeks).reshape(n, weeks)
+
+    late = events.first & (events.day > events.entry) if occurrence == "first" else events.day > events.entry
+    entry = np.full(events.n_customers, -1, np.int64)
+    entry[events.customer] = events.entry
+    seen = entry[entry >= 0]
+    item, day = events.item[rows], events.day[rows] - events.start
+    return PairCounts(
+        watched=np.bincount(item, minlength=n),
+        starts=_spread(item, day, n, weeks),
+        stops=_spread(item, np.minimum(day + window_days, events.end - 1 - events.start), n, weeks),
+        arrivals=by_week(np.flatnonzero(late), events.day),
+        entered=np.bincount((seen - events.start) // WEEK, minlength=weeks),
+        owned=by_week(np.flatnonzero(events.first), events.day),
+        followed=followed.reshape(n, n),
+        excluded=excluded.reshape(n, n),
+        lags=lags,
+        watches=np.bincount(np.minimum(events.end - 1 - events.day[rows], window_days), minlength=window_days + 1),
+    )
+
+
+def _spread(item: NDArray, day: NDArray, n: int, weeks: int) -> NDArray[np.float64]:
+    """Count items by week, each day shared between the two week boundaries beside it (linear interpolation)."""
+    week, part = np.divmod(day, WEEK)
+    key, share = item * np.int64(weeks) + week, (part + 1) / WEEK  # the day's end counts: day 0 lies 1/7 in
+    out = np.bincount(key, 1 - share, minlength=n * weeks) + np.bincount(key + 1, share, minlength=n * weeks + 1)[: n * weeks]
+    return out.reshape(n, weeks)
+
+
+def expected_followers(counts: PairCounts, *, occurrence: Occurrence = "first") -> NDArray[np.float64]:
+    """Give the followers that B's calendar alone would bring: (items, items) ndarray, diagonal zero.
+
+    B's hazard in a week is its arrivals over the customers who had entered and did not own B; an exposed customer
+    is watched over the weeks of the own window.
+    """
+    entered = np.cumsum(counts.entered)
+    free = entered[None, :] - (np.cumsum(counts.owned, axis=1) - counts.owned if occurrence == "first" else 0)
+    hazard = counts.arrivals / np.maximum(free, 1)
+    cumulative = np.concatenate([np.zeros((len(hazard), 1)), np.cumsum(hazard, axis=1)[:, :-1]], axis=1)
+    expected: NDArray[np.float64] = (counts.stops - counts.starts) @ cumulative.T
+    expected *= counts.exposed / np.maximum(counts.watched, 1)[:, None]
+    np.fill_diagonal(expected, 0.0)
+    return np.maximum(expected, 0.0)

@@ -1,0 +1,279 @@
+"""How long B takes to follow A: lag tables of chosen rules, and their shrinkage.
+
+A lag table counts, per rule and lag bin, the followers and the days that exposed customers were watched. Both are
+sums over customers. The end of every watch is known (the window or the end of the data), so nothing is assumed
+about what was not seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from scipy import optimize, special, stats
+
+from nextbuy.mining.exposures import Occurrence, Purchases, anchors, pairs, spans
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+EDGES = np.array([0, 1, 3, 7, 14, 21, 30, 45, 60, 75, 90, 120, 150, 180, 240, 300, 365])
+
+
+def edges(window_days: int) -> NDArray[np.int64]:
+    """Lag bin edges in days up to the window's end."""
+    return np.append(EDGES[window_days > EDGES], window_days)
+
+
+@dataclass
+class LagCounts:
+    """Counts by rule (rows) and lag bin (columns); additive over customers.
+
+    Attributes
+    ----------
+    followers : ndarray of int64
+        Exposed customers who bought B in the bin.
+    watch_days : ndarray of int64
+        Days in the bin on which an exposed customer had not bought B and was watched.
+    entered, lost : ndarray of int64
+        Customers still watched at the bin's start, and those whose data ends inside the bin.
+    both, by_chance, spread : (rules,) ndarray of float64
+        Customers who bought both items; how many of them would show B within the window after A if each customer's
+        own purchases were shuffled over the own order days; the variance of that number.
+    """
+
+    followers: NDArray[np.int64]
+    watch_days: NDArray[np.int64]
+    entered: NDArray[np.int64]
+    lost: NDArray[np.int64]
+    both: NDArray[np.float64]
+    by_chance: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    def __add__(self, other: LagCounts) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+@dataclass(frozen=True)
+class Followers:
+    """One row per customer who followed a rule: which rule, which customer, after how many days."""
+
+    rule: NDArray[np.int64]
+    customer: NDArray[np.int32]
+    lag: NDArray[np.int32]
+
+
+def count_lags(
+    events: Purchases,
+    antecedent: NDArray[np.int64],
+    consequent: NDArray[np.int64],
+    *,
+    window_days: int,
+    burn_in_days: int = 0,
+    occurrence: Occurrence = "first",
+) -> tuple[LagCounts, Followers]:
+    """Tabulate the lags of chosen rules. Time linear in the pair events of their antecedents."""
+    bins = edges(window_days)
+    n, k, rules = events.n_items, len(bins) - 1, len(antecedent)
+    if occurrence == "first":
+        events = events.where(events.first)
+    rows = anchors(events, burn_in_days=burn_in_days)
+    wanted = np.zeros(n, dtype=bool)
+    wanted[antecedent] = True
+    first, after, until = spans(events, rows, window_days)
+    chance = np.bincount(events.customer[rows], until - after, minlength=events.n_customers)
+    size = np.bincount(events.customer, minlength=events.n_customers)
+    chance = chance / np.maximum(size.astype(np.float64) ** 2, 1)
+    use = wanted[events.item[rows]]
+    rows, first, after, until = rows[use], first[use], after[use], until[use]
+    watch = np.minimum(events.end - 1 - events.day[rows], window_days)
+    watch_of = np.zeros(len(events.day), np.int64)
+    watch_of[rows] = watch
+
+    key = antecedent * np.int64(n) + consequent
+    by = np.argsort(key)
+
+    def rule_of(left: NDArray, right: NDArray) -> tuple[NDArray, NDArray]:
+        pair = events.item[left] * np.int64(n) + events.item[right]
+        at = np.minimum(np.searchsorted(key[by], pair), max(rules - 1, 0))
+        return by[at], key[by][at] == pair
+
+    width = window_days + 2  # a watch or lag of 0..window days
+
+    def tally(rule: NDArray, length: NDArray) -> NDArray[np.int64]:
+        return np.bincount(rule * width + length, minlength=rules * width).reshape(rules, width)
+
+    whole = np.bincount(events.item[rows] * np.int64(width) + watch, minlength=n * width).reshape(n, width)[antecedent]
+    out, came, early = (np.zeros((rules, width), np.int64) for _ in range(3))
+    both, by_chance, spread = (np.zeros(rules) for _ in range(3))
+    follow: list[tuple[NDArray, ...]] = []
+    last = _customer_end(events, rows)
+    for left, right in pairs(events, rows, low=first, high=last):
+        rule, known = rule_of(left, right)
+        l, r, rule = left[known], right[known], rule[known]
+        lag = events.day[r] - events.day[l]
+        share = chance[events.customer[l]]
+        if occurrence == "any":
+            keep = (events.previous[r] <= events.day[l]) & (lag > 0)
+            l, r, rule, lag, share = l[keep], r[keep], rule[keep], lag[keep], share[keep]
+        both += np.bincount(rule, minlength=rules)
+        by_chance += np.bincount(rule, share, minlength=rules)
+        spread += np.bincount(rule, share * (1 - share), minlength=rules)
+        before = lag <= 0
+        early += tally(rule[before], watch_of[l[before]])
+        came_now = (lag > 0) & (lag <= window_days)
+        out += tally(rule[came_now], watch_of[l[came_now]])
+        came += tally(rule[came_now], lag[came_now])
+        follow.append((rule[came_now], events.customer[l[came_now]], lag[came_now]))
+    quiet = whole - early - out  # exposed, no follower seen, by length of watch
+    d = _by_bin(came, bins)
+    left_in = _by_bin(quiet[:, :window_days], bins)  # a whole window watched is not lost
+    ends = came + quiet
+    days = np.cumsum(np.cumsum(ends[:, ::-1], axis=1)[:, ::-1], axis=1)  # days[:, t]: sum over customers of min(length, t) + all
+    total = days[:, bins] - ends.sum(1)[:, None]
+    exposed = ends.sum(1)
+    gone = np.cumsum(np.concatenate([np.zeros((rules, 1), np.int64), d + left_in], axis=1), axis=1)[:, :-1]
+    rule, customer, lag = (np.concatenate([part[j] for part in follow] or [np.zeros(0, np.int64)]) for j in range(3))
+    table = LagCounts(d, np.diff(total, axis=1), exposed[:, None] - gone, left_in, both, by_chance, spread)
+    return table, Followers(rule, customer.astype(np.int32), lag.astype(np.int32))
+
+
+def _customer_end(events: Purchases, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    ends = np.searchsorted(events.customer, np.arange(events.n_customers) + 1)
+    return ends[events.customer[rows]]
+
+
+def _by_bin(by_day: NDArray[np.int64], bins: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sum columns 1..window (days) into the bins (low, high]; day 0 goes to the first."""
+    total = np.cumsum(by_day, axis=1)
+    total = np.concatenate([total, np.repeat(total[:, -1:], max(0, bins[-1] + 1 - total.shape[1]), axis=1)], axis=1)
+    upper = total[:, bins[1:]]
+    return np.diff(upper, axis=1, prepend=0)
+
+
+def kaplan_meier(counts: LagCounts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Share of exposed customers who follow by the end of the window, and its Greenwood variance.
+
+    Actuarial life table over the lag bins (customers lost inside a bin count for half of it); without censoring it is
+    the plain share.
+    """
+    risk = counts.entered - counts.lost / 2
+    q = np.divide(counts.followers, risk, out=np.zeros(risk.shape), where=risk > 0)
+    q = np.minimum(q, 1.0)
+    stay = np.prod(1 - q, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = np.where((risk > 0) & (q < 1), q / ((1 - q) * np.maximum(risk, 1e-12)), 0.0)
+    return 1 - stay, stay**2 * terms.sum(1)
+
+
+@dataclass(frozen=True)
+class LagTable:
+    """Shrunk hazards of rules by lag bin.
+
+    Attributes
+    ----------
+    hazard : (rules, bins) ndarray of float64
+        Chance per day that B comes, given that it has not come yet.
+    bins : (bins + 1,) ndarray of int64
+        Edges in days.
+    pooled : (bins,) ndarray of float64
+        Hazard of all rules together.
+    nu, c : float
+        How much rules differ in level (small: much) and in shape (small: much).
+    """
+
+    hazard: NDArray[np.float64]
+    bins: NDArray[np.int64]
+    pooled: NDArray[np.float64]
+    nu: float
+    c: float
+
+    def cumulative(self, days: NDArray[np.float64], rule: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Cumulative hazard of `rule` after `days`; flat beyond the window (nothing is extrapolated)."""
+        total = np.concatenate([np.zeros((len(self.hazard), 1)), np.cumsum(self.hazard * np.diff(self.bins), axis=1)], axis=1)
+        d = np.clip(np.asarray(days, np.float64), 0, self.bins[-1])
+        k = np.clip(np.searchsorted(self.bins, d, side="right") - 1, 0, len(self.bins) - 2)
+        out: NDArray[np.float64] = total[rule, k] + self.hazard[rule, k] * (d - self.bins[k])
+        return out
+
+    def probability(self, rule: NDArray[np.int64], *, elapsed_days: NDArray, horizon_days: float) -> NDArray[np.float64]:
+        """Chance that B comes within the next `horizon_days`, given that it has not come in `elapsed_days`."""
+        s = np.asarray(elapsed_days, np.float64)
+        gone = self.cumulative(s + horizon_days, rule) - self.cumulative(s, rule)
+        return -np.expm1(-gone)
+
+    def quantiles(self, *probabilities: float) -> NDArray[np.float64]:
+        """Lag in days by which a share of those who follow has followed: (rules, probabilities)."""
+        grid = np.arange(self.bins[-1] + 1.0)
+        rules = np.arange(len(self.hazard))
+        out = np.empty((len(rules), len(probabilities)))
+        for at in range(0, len(rules), 4096):
+            part = rules[at : at + 4096]
+            done = -np.expm1(-self.cumulative(np.tile(grid, len(part)), np.repeat(part, len(grid)))).reshape(len(part), -1)
+            done /= np.maximum(done[:, -1:], 1e-300)
+            for j, p in enumerate(probabilities):
+                k = np.maximum((done < p).sum(1), 1)
+                rows = np.arange(len(part))
+                a, b = done[rows, k - 1], done[rows, np.minimum(k, done.shape[1] - 1)]
+                out[part, j] = k - 1 + np.where(b > a, (p - a) / np.maximum(b - a, 1e-300), 0.0)
+        return out
+
+
+def shrink(counts: LagCounts, *, window_days: int) -> LagTable:
+    """Shrink each rule's hazards to the pooled shape at the rule's own level (gamma-Poisson, two levels).
+
+    theta_r = (nu + D_r) / (nu + sum_k lam0_k E_rk) is the level, lam_rk = (d_rk + c) / (E_rk + c / (theta_r lam0_k))
+    the hazard; nu and c maximise the marginal (negative binomial) likelihood.
+    """
+    bins = edges(window_days)
+    d, watched = counts.followers.astype(np.float64), counts.watch_days.astype(np.float64)
+    if not len(d):
+        k = len(bins) - 1
+        return LagTable(np.zeros((0, k)), bins, np.zeros(k), 1.0, 1.0)
+    pooled = np.maximum(d.sum(0), 0.5) / np.maximum(watched.sum(0), 1.0)
+    expected = watched @ pooled
+    total = d.sum(1)
+    nu = _best(lambda nu: _marginal(total, expected, nu))
+    theta = (nu + total) / (nu + expected)
+    mean = theta[:, None] * pooled * watched
+    seen = watched > 0
+    c = _best(lambda c: _marginal(d[seen], mean[seen], c))
+    hazard = (d + c) / (watched + c / (theta[:, None] * pooled))
+    return LagTable(hazard, bins, pooled, nu, c)
+
+
+def _marginal(d: NDArray[np.float64], mean: NDArray[np.float64], c: float) -> float:
+    """Negative binomial log likelihood of counts with a gamma(c, c) multiplier on `mean`."""
+    mean = np.maximum(mean, 1e-12)
+    return float((special.gammaln(c + d) - special.gammaln(c) + c * np.log(c / (c + mean)) + d * np.log(mean / (c + mean))).sum())
+
+
+def _best(likelihood: object) -> float:
+    found = optimize.minimize_scalar(lambda x: -likelihood(np.exp(x)), bounds=(-4.0, 9.0), method="bounded")  # type: ignore[operator]
+    return float(np.exp(found.x))
+
+
+def timing_signal(counts: LagCounts, background: NDArray[np.float64]) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+    """Say whether a rule has a lag shape of its own: "none", "weak" or "strong", with the p-value.
+
+    `background` is the hazard by lag bin of unrelated pairs (what exposure and fading activity alone give). The
+    rule's followers are tested against it by a likelihood ratio over neighbouring bins joined until each expects five;
+    strong means significant and at least half of what a perfect timer could gain: total variation >= .25.
+    """
+    d, weight = counts.followers.astype(np.float64), counts.watch_days * background
+    p, distance = np.ones(len(d)), np.zeros(len(d))
+    for r in range(len(d)):
+        total = d[r].sum()
+        if total < 10 or weight[r].sum() <= 0:
+            continue
+        e = weight[r] * total / weight[r].sum()
+        group = np.minimum(np.floor(np.cumsum(e) / 5.0 - 1e-9), np.floor(total / 5.0) - 1).astype(int)
+        o_g, e_g = np.bincount(group, d[r]), np.bincount(group, e)
+        used = e_g > 0
+        o_g, e_g = o_g[used], e_g[used]
+        g = 2 * (special.xlogy(o_g, o_g / e_g)).sum()
+        p[r] = stats.chi2.sf(g, max(len(o_g) - 1, 1))
+        distance[r] = np.abs(o_g - e_g).sum() / 2 / total
+    word = np.where(p >= 0.05, "none", np.where((p < 0.001) & (distance >= 0.25), "strong", "weak"))
+    return word, p

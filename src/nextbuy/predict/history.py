@@ -1,0 +1,158 @@
+"""What is known at a cut: one customer's past with each item, one row a pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import sparse
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nextbuy.mining.exposures import Purchases
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """All purchase days of a table, sorted for pairs once, so that any cut is a filter.
+
+    Attributes
+    ----------
+    events : Purchases
+        Sorted by customer and day.
+    by_pair : ndarray of int64
+        Rows of `events` sorted by customer, item and day.
+    visit : ndarray of int32
+        Number of the customer's order day, counted from 0, for each event.
+    """
+
+    events: Purchases
+    by_pair: NDArray[np.int64]
+    visit: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, events: Purchases) -> Timeline:
+        """Sort the events by pair and number every customer's order days."""
+        new_customer = np.ones(len(events.day), dtype=bool)
+        new_customer[1:] = events.customer[1:] != events.customer[:-1]
+        new_day = new_customer.copy()
+        new_day[1:] |= events.day[1:] != events.day[:-1]
+        number = np.cumsum(new_day)
+        base = number[np.maximum.accumulate(np.where(new_customer, np.arange(len(number)), 0))] if len(number) else number
+        return cls(events, np.lexsort((events.day, events.item, events.customer)), (number - base).astype(np.int32))
+
+    def before(self, cut: int) -> History:
+        """Give what was known before day `cut`."""
+        return History(self, cut)
+
+
+class History:
+    """The pairs (customer, item) bought before `cut`, sorted by customer and item, and what happened to them."""
+
+    def __init__(self, timeline: Timeline, cut: int) -> None:
+        self.cut = cut
+        self.n_customers, self.n_items = timeline.events.n_customers, timeline.events.n_items
+        known = timeline.events.day < cut
+        self.events = timeline.events.where(known)
+        rows = timeline.by_pair[known[timeline.by_pair]]
+        e = timeline.events
+        self._customer, self._item, self._day = e.customer[rows], e.item[rows], e.day[rows]
+        self._gap = np.where(e.first[rows], 0, self._day - e.previous[rows])
+        new = np.ones(len(rows), dtype=bool)
+        new[1:] = (self._customer[1:] != self._customer[:-1]) | (self._item[1:] != self._item[:-1])
+        self.starts = np.flatnonzero(new)
+        self.customer, self.item = self._customer[self.starts], self._item[self.starts]
+        self.count = np.diff(np.append(self.starts, len(rows)))
+        last = self.starts + self.count - 1
+        self.first_day, self.last_day = self._day[self.starts], self._day[last]
+        self.last_visit = timeline.visit[rows][last]
+        self.visit = timeline.visit[known]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def sum(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum a value of each event over its pair."""
+        return np.add.reduceat(values, self.starts) if len(self.starts) else np.zeros(0)
+
+    def decayed(self, half_life_days: float) -> NDArray[np.float64]:
+        """Purchase days of each pair, each worth half as much every `half_life_days`."""
+        return self.sum(np.exp2((self._day - self.cut) / half_life_days))
+
+    @cached_property
+    def log_gaps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean log gap of each pair in days, and the sum of squared deviations from it (0 where there is no gap)."""
+        log = np.log(np.maximum(self._gap, 1))
+        log[self.starts] = 0.0
+        n = np.maximum(self.count - 1, 1)
+        mean = self.sum(log) / n
+        return mean, np.maximum(self.sum(log**2) - n * mean**2, 0.0) * (self.count > 1)
+
+    @cached_property
+    def customers(self) -> Customers:
+        """Each customer's activity."""
+        return Customers.of(self)
+
+    def matrix(self, weight: NDArray[np.float64]) -> sparse.csr_array:
+        """Customers by items, sparse, holding `weight` of each pair."""
+        offsets = np.searchsorted(self.customer, np.arange(self.n_customers + 1))
+        return sparse.csr_array((weight, self.item, offsets), shape=(self.n_customers, self.n_items))
+
+    def bought_by(self, days: int, *, until: int | None = None) -> NDArray[np.int64]:
+        """How many customers bought each item in the last `days` before `until` (default: the cut)."""
+        end = self.cut if until is None else until
+        recent = (self._day >= end - days) & (self._day < end)
+        key = np.unique(self._customer[recent].astype(np.int64) * self.n_items + self._item[recent])
+        return np.bincount(key % max(self.n_items, 1), minlength=self.n_items)
+
+    def new_buyers(self, days: int) -> NDArray[np.int64]:
+        """How many customers bought each item for the first time in the last `days` days, not in their first order."""
+        entry = self.customers.first_day[self.customer]
+        recent = (self.first_day >= self.cut - days) & (self.first_day > entry)
+        return np.bincount(self.item[recent], minlength=self.n_items)
+
+
+@dataclass(frozen=True)
+class Customers:
+    """One row per customer; customers without history before the cut have `visits` 0.
+
+    Attributes
+    ----------
+    visits : ndarray of int64
+        Order days.
+    first_day, last_day : ndarray of int64
+    basket : ndarray of float64
+        Mean items an order day.
+    items : ndarray of int64
+        Different items bought.
+    visits_30, visits_90 : ndarray of int64
+        Order days in the last 30 and 90 days.
+    """
+
+    visits: NDArray[np.int64]
+    first_day: NDArray[np.int64]
+    last_day: NDArray[np.int64]
+    basket: NDArray[np.float64]
+    items: NDArray[np.int64]
+    visits_30: NDArray[np.int64]
+    visits_90: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, history: History) -> Customers:
+        """Count orders, spans and baskets."""
+        e, n, cut = history.events, history.n_customers, history.cut
+        new = np.ones(len(e.day), dtype=bool)
+        new[1:] = (e.customer[1:] != e.customer[:-1]) | (e.day[1:] != e.day[:-1])
+        c, d = e.customer[new], e.day[new]
+        visits = np.bincount(c, minlength=n)
+        first, last = np.full(n, cut, np.int64), np.full(n, np.iinfo(np.int32).min, np.int64)
+        np.minimum.at(first, c, d)
+        np.maximum.at(last, c, d)
+        lines = np.bincount(e.customer, minlength=n)
+        return cls(
+            visits, first, last, lines / np.maximum(visits, 1), np.bincount(history.customer, minlength=n),
+            np.bincount(c[d >= cut - 30], minlength=n), np.bincount(c[d >= cut - 90], minlength=n),
+        )

@@ -1,0 +1,96 @@
+"""When the same item is bought again: own intervals, shrunk to the item's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import special
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nextbuy.mining.exposures import Purchases
+
+PRIOR_GAPS = 2.0  # an item's own habit counts as so many gaps of the customer's
+WIDEST = 1.2  # standard deviation of log gaps where nothing at all is known
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Log-normal gaps between purchase days of the same item.
+
+    Attributes
+    ----------
+    mean, spread : (items,) ndarray of float64
+        Mean and standard deviation of log gaps in days, items with few gaps drawn to the mean of all items.
+    buyers, repeaters : (items,) ndarray of int64
+        Customers who bought the item, and who bought it again on a later day.
+    gaps : (items,) ndarray of int64
+        Gaps seen.
+    """
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    buyers: NDArray[np.int64]
+    repeaters: NDArray[np.int64]
+    gaps: NDArray[np.int64]
+
+    @property
+    def repeat_share(self) -> NDArray[np.float64]:
+        """Share of an item's buyers who buy it again, drawn to the share of all items (worth five buyers)."""
+        overall = self.repeaters.sum() / max(self.buyers.sum(), 1)
+        share: NDArray[np.float64] = (self.repeaters + 5 * overall) / (self.buyers + 5)
+        return share
+
+    def own(
+        self, item: NDArray, gaps: NDArray, mean_log: NDArray[np.float64], square_log: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and spread of a customer's log gaps, shrunk to the item's.
+
+        `gaps` is how many gaps the customer shows, `mean_log` their mean logarithm, `square_log` the sum of squared
+        deviations from it.
+        """
+        weight = gaps / (gaps + PRIOR_GAPS)
+        mean = weight * mean_log + (1 - weight) * self.mean[item]
+        drift = weight * PRIOR_GAPS * (mean_log - self.mean[item]) ** 2
+        prior = 2 * PRIOR_GAPS
+        variance = (prior * self.spread[item] ** 2 + square_log + drift) / (prior + gaps)
+        return mean, np.sqrt(variance)
+
+
+def fit_intervals(events: Purchases) -> Intervals:
+    """Estimate every item's gaps. Linear in the events."""
+    n = events.n_items
+    again = ~events.first
+    item, gap = events.item[again], (events.day[again] - events.previous[again]).astype(np.float64)
+    log = np.log(gap)
+    count = np.bincount(item, minlength=n).astype(np.float64)
+    total, square = np.bincount(item, log, n), np.bincount(item, log**2, n)
+    centre = total.sum() / count.sum() if count.sum() else np.log(30.0)
+    overall = max((square.sum() / count.sum() - centre**2) if count.sum() else WIDEST**2, 0.01)
+    mean = (total + 5 * centre) / (count + 5)
+    deviation = np.maximum(square - 2 * mean * total + count * mean**2, 0)
+    spread = np.sqrt((deviation + 5 * overall) / (count + 5))
+    buyers = np.bincount(events.item[events.first], minlength=n)
+    pair = np.unique(events.customer[again].astype(np.int64) * max(n, 1) + item)
+    return Intervals(mean, spread, buyers, np.bincount(pair % max(n, 1), minlength=n), count.astype(np.int64))
+
+
+def remaining(
+    mean: NDArray[np.float64], spread: NDArray[np.float64], elapsed_days: NDArray[np.float64], share: float
+) -> NDArray[np.float64]:
+    """Days from now by which `share` of the purchases still to come have come, given `elapsed_days` without one."""
+    z = (np.log(np.maximum(elapsed_days, 0.5)) - mean) / spread
+    beyond = special.ndtr(-z)
+    # far in the tail the log-normal's own asymptote keeps it finite
+    quantile = -special.ndtri(np.maximum(beyond * (1 - share), 1e-300))
+    days: NDArray[np.float64] = np.exp(mean + spread * quantile) - np.maximum(elapsed_days, 0.5)
+    return np.maximum(days, 0.0)
+
+
+def rhythm(spread: NDArray[np.float64], gaps: NDArray) -> NDArray[np.str_]:
+    """Name how regular a rhythm is: "strong" when two in three gaps lie within 40 % of the usual one."""
+    known = gaps >= 2
+    return np.where(known & (spread <= 0.4), "strong", np.where(known & (spread <= 0.9), "weak", "none"))
