@@ -107,7 +107,7 @@ def map_columns(
             hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
             lines.append(f"No column {wanted[role]!r} for {role}=.{hint}")
         raise InputError(" ".join([*lines, seen, f"Try {working_call(names, mapping, source)}."]))
-    if mapping["customer"] is None and mapping["order"] is None:
+    if mapping.get("customer") is None and mapping.get("order") is None:
         close = likely("customer", names) + likely("order", names)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise InputError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def _bits(values: NDArray) -> NDArray[np.uint64]:
+def _bits(values: NDArray[Any]) -> NDArray[np.uint64]:
     if values.dtype.kind == "f":
         # 0.0 and -0.0 are one number, and so are all NaN
         values = np.where(np.isnan(values), np.inf, values + 0.0).astype(np.float64).view(np.uint64)
     return values.astype(np.uint64)
 
 
-def repeated(columns: Sequence[NDArray]) -> NDArray[np.int64]:
+def repeated(columns: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
     """Rows whose values in all columns stand in another row too, in rising order, but for one in 2**64.
 
     One sort of 64-bit numbers; where nothing repeats, nothing else is done.
@@ -38,7 +38,7 @@ def repeated(columns: Sequence[NDArray]) -> NDArray[np.int64]:
     return np.flatnonzero(twice[place] == key)
 
 
-def later_copies(rows: NDArray[np.int64], columns: Iterable[NDArray]) -> NDArray[np.int64]:
+def later_copies(rows: NDArray[np.int64], columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:
     """Of `rows`, all but the first of each set that agrees in all columns (given for those rows only)."""
     if not len(rows):
         return rows

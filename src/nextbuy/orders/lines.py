@@ -140,9 +140,7 @@ class Coded:
     customers: NDArray[np.int64]  # new customer code -> old code
     orders: NDArray[np.int64]  # new order code -> old order code
     items: NDArray[np.int64]  # new item code -> old code
-    customer_hash: NDArray[
-        np.uint64
-    ]  # of the customer's own times and quantities: stable under growth of others
+    customer_hash: NDArray[np.uint64]  # of the customer's own times and quantities, whatever others do
 
 
 def canonical(

@@ -34,11 +34,12 @@ def to_us(moment: Any, *, name: str = "as_of") -> int:
         stamp = pd.Timestamp(moment)
     except (ValueError, TypeError) as error:
         raise InputError(f"{name}={moment!r} is not a date. Try {name}='2026-06-01'.") from error
-    if stamp is pd.NaT:
+    if pd.isna(stamp):
         raise InputError(f"{name}={moment!r} is not a date. Try {name}='2026-06-01'.")
     if stamp.tzinfo is not None:
         stamp = stamp.tz_convert("UTC").tz_localize(None)
-    return int(stamp.as_unit("us").value)
+    # Timestamp.value is in nanoseconds whatever the unit
+    return int(stamp.as_unit("us").asm8.astype(np.int64))
 
 
 class Orders:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -114,7 +114,7 @@ def _from_arrow(whole: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 
 def _read_texts(
-    texts: list[tuple[int, pa.Array]], out: Times, naive: NDArray, time_format: str | None
+    texts: list[tuple[int, pa.Array]], out: Times, naive: NDArray[Any], time_format: str | None
 ) -> None:
     words = [
         one_array(pa.chunked_array([t]).dictionary_encode()) if not pa.types.is_dictionary(t.type) else t
@@ -124,9 +124,10 @@ def _read_texts(
     unit = time_format if time_format in _PER_UNIT else None
     read = parse_text(distinct, None if unit else time_format)
     digits = np.flatnonzero(read.digits)
-    if len(digits):
-        number = distinct.take(pa.array(digits)).cast(pa.float64()).to_numpy(zero_copy_only=False)
-        us, known, _ = _epoch(number, unit)
+    # among written dates a bare number is no moment, unless the caller says so
+    if len(digits) and (unit or not read.known.any()):
+        number = pc.utf8_trim_whitespace(distinct.take(pa.array(digits))).cast(pa.float64())
+        us, known, out.numeric_as = _epoch(number.to_numpy(zero_copy_only=False), unit)
         read.us[digits], read.known[digits] = us, known
     shift = 0
     ambiguous = [out.ambiguous]
@@ -140,17 +141,19 @@ def _read_texts(
             naive[rows] = read.naive[code]
             if read.ambiguous.any():
                 ambiguous.append(np.flatnonzero(read.ambiguous[code] & ~none) + start)
+            if out.numeric_as:
+                out.numeric = np.append(out.numeric, np.flatnonzero(out.known[rows]) + start)
         shift += len(word.dictionary)
     out.ambiguous, out.assumed = np.concatenate(ambiguous), read.assumed
 
 
-def _read_numbers(numbers: list[tuple[int, NDArray]], out: Times, time_format: str | None) -> None:
+def _read_numbers(numbers: list[tuple[int, NDArray[Any]]], out: Times, time_format: str | None) -> None:
     unit = time_format if time_format in _PER_UNIT else None
     us, known, assumed = _epoch(np.concatenate([n for _, n in numbers]), unit)
     rows = np.concatenate([np.arange(start, start + len(n)) for start, n in numbers])
     out.us[rows], out.known[rows] = us, known
     if assumed:
-        out.numeric, out.numeric_as = rows[known], assumed
+        out.numeric, out.numeric_as = np.append(out.numeric, rows[known]), assumed
 
 
 def _epoch(number: NDArray[np.float64], unit: str | None) -> tuple[NDArray[np.int64], NDArray[np.bool_], str]:
