@@ -41,7 +41,8 @@ def season_weight(season: str, day_in_year: NDArray[np.int64]) -> NDArray[np.flo
 def next_open(day: NDArray[np.int64], *, start_day: int) -> NDArray[np.int64]:
     """Move Sundays, when the shop is closed, to the Monday after."""
     closed = ((day + start_day + 3) % 7) == _SUNDAY
-    return day + closed.astype(np.int64)
+    opened: NDArray[np.int64] = day + closed
+    return opened
 
 
 def nearest_open(day: NDArray[np.int64], *, start_day: int) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from scipy import stats
+from scipy import optimize, stats
 
 from nextbuy.datasets.projects import (
     BUSY_DECOYS,
@@ -104,12 +104,18 @@ def _cycle_row(cycle: Cycle) -> _Row:
     """Quantiles of an owner's interval, each owner counted once: the personal gammas, mixed."""
     normal = stats.norm.ppf((np.arange(400) + 0.5) / 400)
     mean = cycle.mean_days * np.exp(cycle.spread * normal - cycle.spread**2 / 2)
-    days = np.linspace(0, 8 * cycle.mean_days, 4001)
-    share = sum(
-        weight * stats.gamma.cdf(days[:, None], shape, scale=mean / shape).mean(axis=1)
-        for weight, shape in ((REGULAR_SHARE, REGULAR_SHAPE), (1 - REGULAR_SHARE, IRREGULAR_SHAPE))
+
+    def bought_again_by(day: float) -> float:
+        regular, irregular = (
+            stats.gamma.cdf(day, shape, scale=mean / shape).mean()
+            for shape in (REGULAR_SHAPE, IRREGULAR_SHAPE)
+        )
+        return float(REGULAR_SHARE * regular + (1 - REGULAR_SHARE) * irregular)
+
+    p10, p50, p90 = (
+        optimize.brentq(lambda day, q=q: bought_again_by(day) - q, 0, 20 * cycle.mean_days)
+        for q in (0.1, 0.5, 0.9)
     )
-    p10, p50, p90 = np.interp((0.1, 0.5, 0.9), share, days)
     return _Row(
         None,
         cycle.category,

@@ -78,6 +78,12 @@ def make_world(
         raise InputError(
             f"customers={customers}, days={days}: both must be at least 1. Try customers=5_000, days=730."
         )
+    if seed < 0:
+        raise InputError(f"seed={seed} is negative. Try seed=0.")
+    try:
+        start_day = int(np.datetime64(start, "D").astype(np.int64))
+    except ValueError as error:
+        raise InputError(f"start={start!r} is not a date. Try start='2024-06-01'.") from error
     if not 0 <= return_share < 1:
         raise InputError(f"return_share={return_share} is not a share of lines. Try return_share=0.015.")
     preset = SCALES[scale]
@@ -97,7 +103,6 @@ def make_world(
         n_filler=len(shop.price_cents) - shop.n_shop_items,
         lines_per_customer=orders * lines,
     )
-    start_day = int(np.datetime64(start, "D").astype(np.int64))
     return World(customers, days, seed, start_day, orders, lines, return_share, shop, demand)
 
 
