@@ -46,7 +46,9 @@ def test_clean_lines_have_no_problem():
 
 
 @pytest.mark.parametrize("value", ["", "nan", "None", None, "  ", float("nan")])
-@pytest.mark.parametrize(("column", "code"), [("customer_id", "missing_customer"), ("item_id", "missing_item")])
+@pytest.mark.parametrize(
+    ("column", "code"), [("customer_id", "missing_customer"), ("item_id", "missing_item")]
+)
 def test_missing_ids_are_set_aside(column, code, value):
     """A line without customer or item is set aside, and its place is shown."""
     orders = read(line(), line(**{column: value, "order_id": "o2"}))
@@ -111,7 +113,8 @@ def test_return_is_seen_only_from_its_day_on():
 def test_return_without_purchase_is_set_aside():
     """A return that nothing was bought for is set aside: another customer's or a later purchase does not count."""
     orders = read(
-        line(), line(customer_id="bob", order_id="o2", timestamp="2026-02-01", quantity=-1),
+        line(),
+        line(customer_id="bob", order_id="o2", timestamp="2026-02-01", quantity=-1),
         line(order_id="o0", timestamp="2026-01-01", quantity=-1),
     )
     found = the(orders, "return")
@@ -129,7 +132,8 @@ def test_more_returned_than_bought_is_named():
 def test_cancelled_orders_have_their_own_name():
     """Negative lines of orders marked by a letter are counted apart from other returns."""
     orders = read(
-        line(order_id="101"), line(order_id="102", timestamp="2026-01-06"),
+        line(order_id="101"),
+        line(order_id="102", timestamp="2026-01-06"),
         line(order_id="C103", timestamp="2026-02-01", quantity=-4),
         line(order_id="104", timestamp="2026-02-02", quantity=-1),
     )
@@ -140,7 +144,8 @@ def test_cancelled_orders_have_their_own_name():
 
 
 @pytest.mark.parametrize(
-    ("price", "code"), [(0.0, "zero_price"), (-3.0, "negative_price"), (251.0, "absurd_price"), ("free", "bad_price")]
+    ("price", "code"),
+    [(0.0, "zero_price"), (-3.0, "negative_price"), (251.0, "absurd_price"), ("free", "bad_price")],
 )
 def test_impossible_prices_become_unknown(price, code):
     """A price of zero, below zero, over a hundred times the usual or none at all: the line stays, its price does not."""
@@ -173,7 +178,9 @@ def test_times_from_as_of_on_are_set_aside():
 
 def test_mixed_id_types_meet_as_text():
     """1 and "1" are one customer, and the column is named."""
-    orders = read(line(customer_id=1), line(customer_id="1", order_id="o2"), line(customer_id=1.0, order_id="o3"))
+    orders = read(
+        line(customer_id=1), line(customer_id="1", order_id="o2"), line(customer_id=1.0, order_id="o3")
+    )
     found = the(orders, "mixed_ids")
     assert found["column"] == "customer_id"
     assert orders.customer_ids.to_pylist() == ["1"]
@@ -239,7 +246,9 @@ def test_dates_that_read_both_ways_are_named():
 
 def test_missing_order_ids_make_orders_by_moment():
     """Lines without order id are an order of their customer and moment."""
-    orders = read(line(order_id=None), line(order_id=None, item_id="tap"), line(order_id=None, timestamp="2026-01-07"))
+    orders = read(
+        line(order_id=None), line(order_id=None, item_id="tap"), line(order_id=None, timestamp="2026-01-07")
+    )
     assert the(orders, "missing_order")["kept"] == 3
     assert orders.n_orders == 2
 
@@ -272,8 +281,10 @@ def test_items_the_catalog_does_not_know_are_named():
 def test_clock_changes_do_not_break():
     """Hours that a zone's clock skips or repeats are read and named."""
     orders = read(
-        line(timestamp="2026-03-29 02:30:00"), line(order_id="o2", timestamp="2025-10-26 02:30:00"),
-        line(order_id="o3", timestamp="2026-01-01 12:00:00"), timezone="Europe/Berlin",
+        line(timestamp="2026-03-29 02:30:00"),
+        line(order_id="o2", timestamp="2025-10-26 02:30:00"),
+        line(order_id="o3", timestamp="2026-01-01 12:00:00"),
+        timezone="Europe/Berlin",
     )
     assert the(orders, "clock_change")["rows"] == 2
     assert str(orders.start) == "2025-10-26 00:30:00"

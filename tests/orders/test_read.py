@@ -17,7 +17,17 @@ from hypothesis import strategies as st
 
 from nextbuy.orders import InputError, Orders, read_catalog, read_orders
 
-ARRAYS = ("customer", "order", "item", "time", "quantity", "price", "customer_offsets", "order_offsets", "customer_hash")
+ARRAYS = (
+    "customer",
+    "order",
+    "item",
+    "time",
+    "quantity",
+    "price",
+    "customer_offsets",
+    "order_offsets",
+    "customer_hash",
+)
 
 
 def same(a, b, *, ids=True):
@@ -26,18 +36,24 @@ def same(a, b, *, ids=True):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
     if ids:
         for name in ("customer_ids", "order_ids", "item_ids"):
-            assert list(map(str, getattr(a, name).to_pylist())) == list(map(str, getattr(b, name).to_pylist())), name
+            assert list(map(str, getattr(a, name).to_pylist())) == list(
+                map(str, getattr(b, name).to_pylist())
+            ), name
 
 
 def history(rows):
-    return pd.DataFrame(rows, columns=["customer_id", "order_id", "timestamp", "item_id", "quantity", "price"]).assign(
-        timestamp=lambda f: pd.Timestamp("2026-01-01") + pd.to_timedelta(f["timestamp"], unit="h")
-    )
+    return pd.DataFrame(
+        rows, columns=["customer_id", "order_id", "timestamp", "item_id", "quantity", "price"]
+    ).assign(timestamp=lambda f: pd.Timestamp("2026-01-01") + pd.to_timedelta(f["timestamp"], unit="h"))
 
 
 line = st.tuples(
-    st.integers(1, 4).map(lambda k: f"c{k}"), st.integers(1, 6).map(lambda k: f"o{k}"), st.integers(0, 90),
-    st.integers(1, 5).map(lambda k: f"i{k}"), st.integers(-3, 6), st.integers(0, 400).map(lambda k: k / 4),
+    st.integers(1, 4).map(lambda k: f"c{k}"),
+    st.integers(1, 6).map(lambda k: f"o{k}"),
+    st.integers(0, 90),
+    st.integers(1, 5).map(lambda k: f"i{k}"),
+    st.integers(-3, 6),
+    st.integers(0, 400).map(lambda k: k / 4),
 )
 # each line its own moment: what happened at one moment to two things alike can only be told apart by ids
 moments = st.lists(line, min_size=1, max_size=40, unique_by=lambda row: row[2])
@@ -90,10 +106,21 @@ def test_every_source_gives_the_same_orders(rows, tmp_path):
     duck = duckdb.connect()
     duck.register("t", table)
     sources = [
-        pl.from_pandas(frame), pl.from_pandas(frame).lazy(), table, table.to_reader(), frame.to_dict("records"),
-        frame.to_dict("list"), duck.sql("select * from t"), frame.astype(object),
-        tmp_path / "a.parquet", str(tmp_path / "a.csv"), tmp_path / "a.csv.gz", tmp_path / "semi.txt",
-        tmp_path / "tab.tsv", tmp_path / "part-*.csv", [tmp_path / "part-2.csv", str(tmp_path / "part-1.csv")],
+        pl.from_pandas(frame),
+        pl.from_pandas(frame).lazy(),
+        table,
+        table.to_reader(),
+        frame.to_dict("records"),
+        frame.to_dict("list"),
+        duck.sql("select * from t"),
+        frame.astype(object),
+        tmp_path / "a.parquet",
+        str(tmp_path / "a.csv"),
+        tmp_path / "a.csv.gz",
+        tmp_path / "semi.txt",
+        tmp_path / "tab.tsv",
+        tmp_path / "part-*.csv",
+        [tmp_path / "part-2.csv", str(tmp_path / "part-1.csv")],
     ]
     for source in sources:
         same(truth, read_orders(source, as_of="2027-01-01"))
@@ -104,7 +131,9 @@ def test_every_source_gives_the_same_orders(rows, tmp_path):
 )
 def test_frames_come_back_in_the_callers_kind(made, kind):
     """Whoever gives polars gets polars, and so on."""
-    orders = read_orders(made({"customer_id": [1], "order_id": [1], "timestamp": ["2026-01-01"], "item_id": [1]}))
+    orders = read_orders(
+        made({"customer_id": [1], "order_id": [1], "timestamp": ["2026-01-01"], "item_id": [1]})
+    )
     assert isinstance(orders.problems, kind)
     assert isinstance(orders.frame(), kind)
 
@@ -135,14 +164,19 @@ def test_files_of_different_types_meet(tmp_path):
 
 def test_without_order_column_a_moment_is_an_order():
     """Lines of one customer and moment are one order, named by both."""
-    orders = read_orders([
-        {"customer_id": "ann", "timestamp": "2026-01-01 10:00", "item_id": "a"},
-        {"customer_id": "ann", "timestamp": "2026-01-01 10:00", "item_id": "b"},
-        {"customer_id": "ann", "timestamp": "2026-01-01 11:00", "item_id": "a"},
-        {"customer_id": "bob", "timestamp": "2026-01-01 10:00", "item_id": "a"},
-    ])
+    orders = read_orders(
+        [
+            {"customer_id": "ann", "timestamp": "2026-01-01 10:00", "item_id": "a"},
+            {"customer_id": "ann", "timestamp": "2026-01-01 10:00", "item_id": "b"},
+            {"customer_id": "ann", "timestamp": "2026-01-01 11:00", "item_id": "a"},
+            {"customer_id": "bob", "timestamp": "2026-01-01 10:00", "item_id": "a"},
+        ]
+    )
     assert orders.order_ids.to_pylist() == [
-        "ann 2026-01-01 10:00:00", "ann 2026-01-01 11:00:00", "bob 2026-01-01 10:00:00"]
+        "ann 2026-01-01 10:00:00",
+        "ann 2026-01-01 11:00:00",
+        "bob 2026-01-01 10:00:00",
+    ]
     assert len(orders.problems) == 0
 
 
@@ -168,7 +202,12 @@ def test_all_set_aside_is_no_crash():
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [([], "empty list"), (42, "A int holds no order lines"), ("nowhere/*.csv", "No file matches"), (".", "is a directory")],
+    [
+        ([], "empty list"),
+        (42, "A int holds no order lines"),
+        ("nowhere/*.csv", "No file matches"),
+        (".", "is a directory"),
+    ],
 )
 def test_sources_that_are_none(source, message):
     """What holds no lines is refused with the sources that do."""

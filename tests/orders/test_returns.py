@@ -29,7 +29,9 @@ def by_hand(group, time, quantity):
 
 
 lines = st.lists(
-    st.tuples(st.integers(0, 2), st.integers(0, 6), st.sampled_from([-7, -3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 5, 7])),
+    st.tuples(
+        st.integers(0, 2), st.integers(0, 6), st.sampled_from([-7, -3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 5, 7])
+    ),
     max_size=40,
 )
 
@@ -52,7 +54,9 @@ def test_agrees_with_a_stack(rows):
 def test_a_return_of_the_same_moment_comes_after_its_purchase():
     """Bought and returned at one moment cancel each other, whatever row stands first."""
     zero = np.zeros(2, np.uint64)
-    returned, purchase, pieces = match_returns(np.zeros(2, np.int64), np.zeros(2, np.int64), np.array([-2.0, 2]), zero)
+    returned, purchase, pieces = match_returns(
+        np.zeros(2, np.int64), np.zeros(2, np.int64), np.array([-2.0, 2]), zero
+    )
     assert (returned.tolist(), purchase.tolist(), pieces.tolist()) == ([0], [1], [2.0])
 
 
@@ -66,5 +70,7 @@ def test_fractions_meet_exactly():
 def test_huge_quantities_do_not_overflow():
     """Quantities far beyond any shop are matched all the same."""
     quantity = np.array([1e15, 1e300, -1e300])
-    returned, purchase, _ = match_returns(np.zeros(3, np.int64), np.arange(3), quantity, np.zeros(3, np.uint64))
+    returned, purchase, _ = match_returns(
+        np.zeros(3, np.int64), np.arange(3), quantity, np.zeros(3, np.uint64)
+    )
     assert (returned.tolist(), purchase.tolist()) == ([2], [1])

@@ -26,13 +26,24 @@ def read(values, *, time_format=None, timezone="UTC"):
 @pytest.mark.parametrize(
     ("text", "want"),
     [
-        ("2026-03-04", "2026-03-04"), ("2026-03-04 05:06", "2026-03-04T05:06"), ("2026-03-04T05:06:07Z", "2026-03-04T05:06:07"),
-        ("2026-03-04T05:06:07.123456+02:00", "2026-03-04T03:06:07.123456"), ("2026-03-04 05:06:07-0530", "2026-03-04T10:36:07"),
-        ("2026-03-04 05:06:07 UTC", "2026-03-04T05:06:07"), ("2026/3/4 5:06", "2026-03-04T05:06"),
-        ("04.03.2026", "2026-03-04"), ("13/2/26 8:26 PM", "2026-02-13T20:26"), ("2/13/2026 12:05 am", "2026-02-13T00:05"),
-        ("4 Mar 2026", "2026-03-04"), ("Mar 4, 2026 05:06", "2026-03-04T05:06"), ("20260304", "2026-03-04"),
-        ("1772600767", "2026-03-04T05:06:07"), ("1772600767000", "2026-03-04T05:06:07"), (" 2026-03-04 ", "2026-03-04"),
-        ("31/12/69", "1969-12-31"), ("2026-03-04 05:06:07,5", "2026-03-04T05:06:07.5"),
+        ("2026-03-04", "2026-03-04"),
+        ("2026-03-04 05:06", "2026-03-04T05:06"),
+        ("2026-03-04T05:06:07Z", "2026-03-04T05:06:07"),
+        ("2026-03-04T05:06:07.123456+02:00", "2026-03-04T03:06:07.123456"),
+        ("2026-03-04 05:06:07-0530", "2026-03-04T10:36:07"),
+        ("2026-03-04 05:06:07 UTC", "2026-03-04T05:06:07"),
+        ("2026/3/4 5:06", "2026-03-04T05:06"),
+        ("04.03.2026", "2026-03-04"),
+        ("13/2/26 8:26 PM", "2026-02-13T20:26"),
+        ("2/13/2026 12:05 am", "2026-02-13T00:05"),
+        ("4 Mar 2026", "2026-03-04"),
+        ("Mar 4, 2026 05:06", "2026-03-04T05:06"),
+        ("20260304", "2026-03-04"),
+        ("1772600767", "2026-03-04T05:06:07"),
+        ("1772600767000", "2026-03-04T05:06:07"),
+        (" 2026-03-04 ", "2026-03-04"),
+        ("31/12/69", "1969-12-31"),
+        ("2026-03-04 05:06:07,5", "2026-03-04T05:06:07.5"),
     ],
 )
 def test_one_text(text, want):
@@ -40,7 +51,9 @@ def test_one_text(text, want):
     assert read([text])[0][0] == np.datetime64(want, "us")
 
 
-@pytest.mark.parametrize("text", ["", "x", "2026-02-29", "2026-13-01", "32/01/2026", "1/1/2026 25:00", "Monday", "may", "10:30"])
+@pytest.mark.parametrize(
+    "text", ["", "x", "2026-02-29", "2026-13-01", "32/01/2026", "1/1/2026 25:00", "Monday", "may", "10:30"]
+)
 def test_no_time(text):
     """What is no moment is unknown, never today or the first of a month."""
     assert not read([text, "2026-01-01"])[1].known[0]
@@ -51,7 +64,13 @@ def test_formats_that_hold_a_day_past_twelve_are_told_apart(moments):
     """With one day past the twelfth, day-first and month-first texts give the same moments, without doubt."""
     moments = [m.replace(second=0, microsecond=0) for m in [*moments, dt.datetime(2020, 5, 23)]]
     want = np.array(moments, "M8[us]")
-    for style in ("%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M", "%d-%m-%Y %H:%M", "%m/%d/%Y %I:%M %p", "%Y-%m-%d %H:%M:%S"):
+    for style in (
+        "%d/%m/%Y %H:%M",
+        "%m/%d/%Y %H:%M",
+        "%d-%m-%Y %H:%M",
+        "%m/%d/%Y %I:%M %p",
+        "%Y-%m-%d %H:%M:%S",
+    ):
         got, out = read([m.strftime(style) for m in moments])
         np.testing.assert_array_equal(got, want)
         assert len(out.ambiguous) == 0
@@ -59,9 +78,14 @@ def test_formats_that_hold_a_day_past_twelve_are_told_apart(moments):
 
 def test_zones_in_one_column_all_become_utc():
     """Offsets may differ from row to row, and rows without one are read in `timezone`."""
-    got, out = read(["2026-01-01T12:00+01:00", "2026-01-01T12:00Z", "2026-01-01T12:00"], timezone="America/New_York")
-    assert got.astype(str).tolist() == ["2026-01-01T11:00:00.000000", "2026-01-01T12:00:00.000000",
-                                        "2026-01-01T17:00:00.000000"]
+    got, out = read(
+        ["2026-01-01T12:00+01:00", "2026-01-01T12:00Z", "2026-01-01T12:00"], timezone="America/New_York"
+    )
+    assert got.astype(str).tolist() == [
+        "2026-01-01T11:00:00.000000",
+        "2026-01-01T12:00:00.000000",
+        "2026-01-01T17:00:00.000000",
+    ]
     assert out.known.all()
 
 
@@ -84,16 +108,28 @@ def test_dates_and_categories():
     """Date columns and coded text are read too."""
     assert read(pa.array([dt.date(2026, 1, 2)]))[0][0] == np.datetime64("2026-01-02", "us")
     assert read(pa.array(["2026-01-02"]).dictionary_encode())[0][0] == np.datetime64("2026-01-02", "us")
-    frame = pl.DataFrame({"customer_id": [1], "order_id": [1], "timestamp": [dt.date(2026, 1, 2)], "item_id": [1]})
+    frame = pl.DataFrame(
+        {"customer_id": [1], "order_id": [1], "timestamp": [dt.date(2026, 1, 2)], "item_id": [1]}
+    )
     assert str(read_orders(frame).start) == "2026-01-02 00:00:00"
 
 
 def test_objects_of_different_zones_in_pandas():
     """A pandas column of datetimes of two zones and none is read row by row."""
     east, west = dt.timezone(dt.timedelta(hours=9)), dt.timezone(dt.timedelta(hours=-5))
-    moments = [dt.datetime(2026, 1, 1, 9, tzinfo=east), dt.datetime(2026, 1, 1, 9, tzinfo=west), dt.datetime(2026, 1, 1, 9)]
-    frame = pd.DataFrame({"customer_id": [1, 2, 3], "order_id": [1, 2, 3], "item_id": 1,
-                          "timestamp": pd.Series(moments, dtype=object)})
+    moments = [
+        dt.datetime(2026, 1, 1, 9, tzinfo=east),
+        dt.datetime(2026, 1, 1, 9, tzinfo=west),
+        dt.datetime(2026, 1, 1, 9),
+    ]
+    frame = pd.DataFrame(
+        {
+            "customer_id": [1, 2, 3],
+            "order_id": [1, 2, 3],
+            "item_id": 1,
+            "timestamp": pd.Series(moments, dtype=object),
+        }
+    )
     got = read_orders(frame).frame().sort_values("customer_id")["timestamp"].dt.hour.tolist()
     assert got == [0, 14, 9]
 
@@ -115,7 +151,9 @@ def test_time_format_decides():
     assert got[0] == np.datetime64("2026-01-31", "us")
     assert read([86400], time_format="s")[0][0] == np.datetime64("1970-01-02", "us")
     assert read(["86400000"], time_format="ms")[0][0] == np.datetime64("1970-01-02", "us")
-    assert read(["31/01/2026 10:00 +0200"], time_format="%d/%m/%Y %H:%M %z")[0][0] == np.datetime64("2026-01-31T08:00", "us")
+    assert read(["31/01/2026 10:00 +0200"], time_format="%d/%m/%Y %H:%M %z")[0][0] == np.datetime64(
+        "2026-01-31T08:00", "us"
+    )
     with pytest.raises(InputError, match="time_format="):
         read(["2026-01-01"], time_format="%Q")
 

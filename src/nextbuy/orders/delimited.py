@@ -115,7 +115,7 @@ def _delimiter(lines: list[str], wanted: Collection[str]) -> str:
 def _read(path: Path, codec: str, delimiter: str) -> Delimited:
     bad: list[Any] = []
     table = _arrow(path, codec, delimiter, bad, quote='"', newlines=False)
-    if table is None or bad:
+    if table is None or bad or _breaks(table):
         # quoted line breaks and stray quotes look alike: the reading that keeps most lines is right
         best: tuple[int, pa.Table | None, list[Any]] = (-1, None, [])
         for quote, newlines in (('"', True), ('"', False), (False, False)):
@@ -128,6 +128,11 @@ def _read(path: Path, codec: str, delimiter: str) -> Delimited:
             raise pa.ArrowInvalid("quotes that never close")
     names = [n.strip().lstrip("\ufeff").strip('"') for n in table.column_names]
     return Delimited(table.rename_columns(names), codec, [(r.number or 0, r.text or "") for r in bad])
+
+
+def _breaks(table: pa.Table) -> bool:
+    """Say whether any value holds a line break: it was quoted, or a stray quote swallowed the lines."""
+    return any(pc.any(pc.match_substring(c, "\n")).as_py() for c in table.columns)
 
 
 def _arrow(

@@ -121,7 +121,11 @@ class Orders:
         Columns: problem (code), column, rows, kept, merged, set_aside (what became of the rows), examples (up to
         three, with their place), action (what was done), change (how to have it otherwise).
         """
-        return to_frame(self.problem_table, self.backend)
+        frame = to_frame(self.problem_table, self.backend)
+        if self.backend == "pandas":
+            # arrow hands pandas arrays, which have no truth and no comparison
+            frame["examples"] = self.problem_table.column("examples").to_pylist()
+        return frame
 
     @property
     def n_customers(self) -> int:

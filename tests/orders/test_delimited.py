@@ -1,0 +1,130 @@
+"""Text files as they come from shops: odd delimiters, encodings, broken lines."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from nextbuy.orders import InputError, read_orders
+
+HEAD = "customer_id,order_id,timestamp,item_id,quantity,price,note\n"
+
+
+def write(tmp_path, body, *, head=HEAD, name="shop.csv", encoding="utf-8"):
+    path = tmp_path / name
+    path.write_bytes((head + body).encode(encoding))
+    return path
+
+
+def problems(orders):
+    return {r["problem"]: r for r in orders.problems.to_dict("records")}
+
+
+def test_malformed_lines_are_set_aside_with_their_line(tmp_path):
+    """Lines with too few or too many fields are counted, shown with their place, and cost nothing else."""
+    path = write(
+        tmp_path, "ann,o1,2026-01-01,a,1,1,\nann,o2\nann,o3,2026-01-02,b,1,1,x,y,z\nann,o4,2026-01-03,,1,1,\n"
+    )
+    orders = read_orders(path)
+    found = problems(orders)
+    assert found["malformed_line"]["rows"] == found["malformed_line"]["set_aside"] == 2
+    assert found["malformed_line"]["examples"] == [
+        "shop.csv line 3: ann,o2",
+        "shop.csv line 4: ann,o3,2026-01-02,b,1,1,x,y,z",
+    ]
+    assert "header" in found["malformed_line"]["action"]
+    # the place of a later row counts the malformed ones
+    assert found["missing_item"]["examples"][0].startswith("shop.csv row 4: ")
+    assert orders.ledger == {"read": 4, "kept": 1, "merged": 0, "set_aside": 3}
+
+
+def test_quoted_delimiters_and_line_breaks_are_values(tmp_path):
+    """A quoted comma or line break is part of its value."""
+    path = write(tmp_path, 'ann,o1,2026-01-01,"a,b",1,1,"two\nlines"\nann,o2,2026-01-02,c,1,1,""\n')
+    orders = read_orders(path)
+    assert set(orders.item_ids.to_pylist()) == {"a,b", "c"}
+    assert len(orders.problems) == 0
+
+
+def test_a_stray_quote_does_not_swallow_the_file(tmp_path):
+    """An inch mark at the start of a value leaves all other lines as they are."""
+    rest = "".join(f"ann,o{k},2026-01-02,i{k},1,1,\n" for k in range(50))
+    orders = read_orders(write(tmp_path, 'ann,oo,2026-01-01,a,1,1,"12 inch\n' + rest))
+    assert orders.n_items == 51
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_delimiters_are_found_out(tmp_path, mark):
+    """Semicolons, tabs and bars separate as commas do, and decimal commas are read."""
+    path = write(
+        tmp_path,
+        f"ann;o1;2026-01-01;a;1;1{mark and ',5'};\n".replace(";", mark),
+        head=HEAD.replace(",", mark),
+    )
+    orders = read_orders(path)
+    assert orders.price.tolist() == [1.5]
+    assert problems(orders)["decimal_comma"]["rows"] == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "said"),
+    [("cp1252", "cp1252"), ("latin-1", "cp1252"), ("utf-16", "utf-16"), ("utf-16-le", "utf-16-le")],
+)
+def test_other_encodings_are_read_and_named(tmp_path, encoding, said):
+    """Text that is not UTF-8 is read, with the encoding taken, an example and the argument to change it."""
+    path = write(tmp_path, "José,o1,2026-01-01,café,1,1,\nann,o2,2026-01-02,b,1,1,\n", encoding=encoding)
+    orders = read_orders(path)
+    assert set(orders.customer_ids.to_pylist()) == {"José", "ann"}
+    found = problems(orders)["encoding"]
+    assert found["action"] == f"read as {said}"
+    assert "José" in found["examples"][0]
+    assert "encoding='latin-1'" in found["change"]
+    assert found["kept"] == found["rows"] == (2 if "16" in encoding else 1)
+    if "16" not in encoding:
+        assert len(read_orders(path, encoding=encoding).customer_ids) == 2
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+    """UTF-8 with a mark, as spreadsheets write it, is just UTF-8."""
+    orders = read_orders(write(tmp_path, "José,o1,2026-01-01,a,1,1,\n", encoding="utf-8-sig"))
+    assert orders.customer_ids.to_pylist() == ["José"]
+    assert len(orders.problems) == 0
+
+
+def test_a_wrong_encoding_is_refused_with_a_way_out(tmp_path):
+    """An encoding that does not fit, or that does not exist, says what to try."""
+    path = write(tmp_path, "José,o1,2026-01-01,a,1,1,\n", encoding="cp1252")
+    for wrong in ("utf-8", "klingon"):
+        with pytest.raises(InputError, match="Leave encoding= out"):
+            read_orders(path, encoding=wrong)
+
+
+def test_empty_binary_and_broken_files_are_refused(tmp_path):
+    """Nothing, junk and cut archives are each named for what they are."""
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "junk.csv").write_bytes(bytes(range(256)) * 20)
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress(HEAD.encode() * 999)[:60])
+    (tmp_path / "notgz.csv.gz").write_bytes(HEAD.encode())
+    for name, words in {
+        "empty": "is empty",
+        "junk": "is binary",
+        "cut": "cut.csv.gz",
+        "notgz": "notgz.csv.gz",
+    }.items():
+        with pytest.raises(InputError, match=words):
+            read_orders(str(tmp_path / f"{name}.csv*"))
+
+
+def test_a_header_alone_is_no_lines(tmp_path):
+    """A file with a header and nothing below gives no lines and no crash."""
+    orders = read_orders(write(tmp_path, ""))
+    assert orders.ledger == {"read": 0, "kept": 0, "merged": 0, "set_aside": 0}
+
+
+def test_spaces_around_header_names(tmp_path):
+    """Spaces and quotes around a column's name are no part of it."""
+    head = HEAD.replace("order_id", ' "order_id" ').replace("item_id", " item_id")
+    assert read_orders(write(tmp_path, "ann,o1,2026-01-01,a,1,1,\n", head=head)).order_ids.to_pylist() == [
+        "o1"
+    ]

@@ -1,0 +1,83 @@
+"""The numbering and sorting of lines."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from nextbuy.orders import read_orders
+from nextbuy.orders.lines import sorted_rows
+from nextbuy.orders.table import to_us
+
+whole = st.sampled_from([np.int32, np.int64, np.uint64])
+
+
+@given(st.data())
+def test_sorted_rows_sorts_as_lexsort(data):
+    """Packed or not, negative, huge or constant keys: the sorted keys are those of numpy's lexsort."""
+    size = data.draw(st.integers(0, 30))
+    keys = [
+        data.draw(
+            hnp.arrays(
+                kind,
+                size,
+                elements=data.draw(
+                    st.sampled_from([hnp.from_dtype(np.dtype(kind)), st.integers(0, 2).map(kind)])
+                ),
+            )
+        )
+        for kind in data.draw(st.lists(whole, min_size=1, max_size=4))
+    ]
+    keys.append(data.draw(hnp.arrays(np.float64, size, elements=st.sampled_from([np.nan, 0.5, 1.5]))))
+    got, want = sorted_rows(*keys), np.lexsort(keys[::-1])
+    assert sorted(got) == list(range(size))
+    for key in keys:
+        np.testing.assert_array_equal(key[got], key[want])
+
+
+def test_moments_are_microseconds():
+    """A date, a zone and a datetime64 of any unit are the same microseconds."""
+    want = 1_767_225_600_000_000  # 2026-01-01, 20,454 days
+    for moment in (
+        "2026-01-01",
+        "2026-01-01T01:00+01:00",
+        np.datetime64("2026-01-01", "ns"),
+        np.datetime64("2026-01-01"),
+    ):
+        assert to_us(moment) == want
+
+
+def test_offsets_and_order():
+    """Lines stand by customer, time, order and item, and the offsets mark where customers and orders begin."""
+    rng = np.random.default_rng(7)
+    rows = [
+        {
+            "customer_id": int(rng.integers(9)),
+            "order_id": int(rng.integers(40)),
+            "item_id": int(rng.integers(12)),
+            "timestamp": f"2026-01-{rng.integers(1, 28):02d}",
+        }
+        for _ in range(300)
+    ]
+    orders = read_orders(rows)
+    keys = list(zip(orders.customer, orders.time, orders.order, orders.item, strict=True))
+    assert keys == sorted(set(keys))
+    assert np.diff(orders.customer_offsets).sum() == len(orders)
+    for k in range(orders.n_customers):
+        assert (orders.customer[orders.customer_offsets[k] : orders.customer_offsets[k + 1]] == k).all()
+    for k in range(orders.n_orders):
+        assert (orders.order[orders.order_offsets[k] : orders.order_offsets[k + 1]] == k).all()
+    bought = {(r["customer_id"], r["order_id"], r["timestamp"], r["item_id"]) for r in rows}
+    frame = orders.frame()
+    back = set(
+        zip(
+            frame["customer_id"],
+            frame["order_id"],
+            frame["timestamp"].dt.strftime("%Y-%m-%d"),
+            frame["item_id"],
+            strict=True,
+        )
+    )
+    assert back == bought
