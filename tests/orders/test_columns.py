@@ -31,7 +31,7 @@ def test_the_call_in_the_error_works(tmp_path):
     assert "Columns seen: InvoiceNo, StockCode, Description" in message
     assert "Did you mean 'InvoiceDate'?" in message
     assert "Did you mean 'StockCode'?" in message
-    call = message.split("Try ")[-1].removesuffix(".")
+    call = message.rsplit("Try ", maxsplit=1)[-1].removesuffix(".")
     orders = eval(call, {"read_orders": read_orders})
     assert orders.customer_ids.to_pylist() == ["17850"]
     assert orders.frame().iloc[0, 1:].tolist()[2:] == ["85123A", 6.0, 2.55]

@@ -19,6 +19,8 @@ from nextbuy.orders.sources import open_source
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from nextbuy.orders.sources import Part
 
 NUMBERS = ("price", "unit_margin", "stock", "quantity_per")
@@ -43,7 +45,7 @@ class Catalog:
         self._keys = pc.cast(one_array(table.column("item_id")), pa.string())
 
     def __len__(self) -> int:
-        return self.table.num_rows
+        return int(self.table.num_rows)
 
     def __repr__(self) -> str:
         return f"Catalog: {len(self):,} items; {', '.join(self.columns)}"
@@ -162,11 +164,11 @@ def read_catalog(
     columns = {"item_id": ids.values.take(pa.array(ids.codes[keep]))}
     for name in names:
         if name != item:
-            columns[name] = _column(name, parts, raw.starts, keep)
+            columns[name] = _column(name, parts, keep)
     return Catalog(pa.table(columns), problems.table())
 
 
-def _column(name: str, parts: Sequence[Part], starts: np.ndarray, keep: np.ndarray) -> pa.Array:
+def _column(name: str, parts: Sequence[Part], keep: NDArray[np.int64]) -> pa.Array:
     pieces = [p.load(name) if name in p.names else pa.chunked_array([pa.nulls(p.rows)]) for p in parts]
     if name in NUMBERS:
         return pa.array(read_numbers(pieces)[0][keep], from_pandas=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import pyarrow as pa
-
 from nextbuy.orders.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _DRIVERS = {
     "sqlite": "adbc_driver_sqlite",
@@ -33,7 +34,7 @@ def safe_address(address: str) -> str:
     >>> safe_address("postgresql://me:secret@db.shop/orders?password=x")
     'postgresql://***@db.shop/orders'
     """
-    bare = address.split("?")[0].split("#")[0]
+    bare = re.split(r"[?#]", address, maxsplit=1)[0]
     # the last @ ends the secret: a password may hold one
     return re.sub(r"^(\w[\w+]*://).*@", r"\1***@", bare)
 
@@ -81,7 +82,7 @@ def read_database(address: str, query: str | None) -> pa.Table:
         raise InputError(f"{shown} needs a database driver. Try: pip install nextbuy[sql]") from error
     target = address
     if scheme == "sqlite":
-        target = unquote(address.split("://", 1)[1].split("?")[0]).removeprefix("/")
+        target = unquote(address.partition("://")[2].partition("?")[0]).removeprefix("/")
         if not Path(target).is_file():
             # SQLite would create an empty database in its place
             raise InputError(

@@ -61,7 +61,7 @@ def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
     return codes, values
 
 
-def plain(values: pa.Array) -> pa.Array:
+def plain(values: pa.Array) -> pa.Array:  # noqa: PLR0911 - one return a type reads best
     """Bring distinct values to int64 where all are whole numbers, else to text; nulls stay null."""
     kind = values.type
     if pa.types.is_integer(kind):
@@ -194,6 +194,6 @@ def _text(value: Any) -> str | None:
         return value.decode("utf-8", "backslashreplace")
     if hasattr(value, "isoformat"):
         return str(value.isoformat())
-    if isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(value) < _INT64:
+    if isinstance(value, (float, np.floating)) and float(value).is_integer() and abs(float(value)) < _INT64:
         return str(int(value))
     return str(value)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def _none(dtype: type) -> NDArray:
+def _none(dtype: type) -> NDArray[Any]:
     return np.zeros(0, dtype)
 
 
@@ -143,15 +143,14 @@ class Coded:
     customer_hash: NDArray[np.uint64]  # of the customer's own times and quantities, whatever others do
 
 
-def canonical(
-    lines: Lines, time: int | None, customer_ids: pa.Array, order_ids: pa.Array, item_ids: pa.Array
-) -> Coded:
-    """Number and sort what was known before `time` (None: everything).
+def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: pa.Array) -> Coded:
+    """Sort and number what was known before `time` (None: everything).
 
     Two sorts of the lines; memory about 150 bytes a line.
     """
     rows, quantity = lines.known_before(time)
-    c, o, i, t, price = (a[rows] for a in (lines.customer, lines.order, lines.item, lines.time, lines.price))
+    c, o, i = lines.customer[rows], lines.order[rows], lines.item[rows]
+    t, price = lines.time[rows], lines.price[rows]
 
     own = mix(t.astype(np.uint64) + mix(quantity.view(np.uint64)))
     item_hash = sum_by(i, own, len(item_ids))
@@ -203,7 +202,7 @@ def canonical(
     )
 
 
-def _changes(*columns: NDArray) -> NDArray[np.bool_]:
+def _changes(*columns: NDArray[Any]) -> NDArray[np.bool_]:
     """Mark each row of sorted columns that differs from the row before it."""
     new = np.zeros(len(columns[0]), dtype=bool)
     new[:1] = True

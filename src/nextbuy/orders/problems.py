@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -118,7 +118,7 @@ class Problems:
                 [0, 0, p.outside] if p.rows is None else np.bincount(self.fate[p.rows], minlength=3).tolist()
             )
             rows.append((p.code, p.column, sum(fates), *fates, p.examples, p.action, p.change))
-        columns = list(zip(*rows, strict=True)) if rows else [[] for _ in SCHEMA]
+        columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in SCHEMA]
         return pa.table(
             [pa.array(list(c), f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from nextbuy.orders import checks
+from nextbuy.orders import checks, linechecks
 from nextbuy.orders.catalog import Catalog, read_catalog
 from nextbuy.orders.columns import map_columns
 from nextbuy.orders.errors import InputError
@@ -143,9 +143,9 @@ def read_orders(
             setattr(read, role, values)
     checks.of_copies(problems, raw, read)
     checks.of_quantities(problems, raw, read)
-    order_codes, order_ids, customer_codes, customer_ids = checks.owners(problems, raw, read)
-    returned, purchase, pieces = checks.of_returns(problems, raw, read, order_codes, customer_codes)
-    checks.of_prices(problems, raw, read)
+    order_codes, order_ids, customer_codes, customer_ids = linechecks.owners(read)
+    returned, purchase, pieces = linechecks.of_returns(problems, raw, read, order_codes, customer_codes)
+    linechecks.of_prices(problems, raw, read)
 
     bought = np.flatnonzero(read.bought)
     row_of = np.full(len(read.bought), -1, np.int64)
@@ -171,9 +171,11 @@ def read_orders(
         has_customers=read.customer is not None,
     )
     kept = bought[lines.known_before(None)[0]]
-    checks.of_orders(problems, raw, read, kept, order_codes, customer_codes, merged=len(kept) - len(orders))
+    linechecks.of_orders(
+        problems, raw, read, kept, order_codes, customer=customer_codes, merged=len(kept) - len(orders)
+    )
     if items is not None:
-        checks.of_catalog(problems, raw, read, items)
+        linechecks.of_catalog(problems, raw, read, items)
     if on_problem == "raise":
         problems.raise_if_any()
     orders.ledger, orders._problems = problems.ledger(), problems.table()  # noqa: SLF001 - known only now

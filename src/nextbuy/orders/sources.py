@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -19,11 +18,11 @@ from nextbuy.orders.ids import objects
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    import numpy as np
     from numpy.typing import NDArray
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.bz2", ".csv.zst")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-_NUMBER_KINDS = "iufb"
 
 
 @dataclass(eq=False)
@@ -163,7 +162,7 @@ def _parquet(path: Path) -> Part:
 
 
 def _table_part(table: pa.Table) -> Part:
-    return Part(table.column_names, table.num_rows, lambda name: table.column(name))
+    return Part(table.column_names, table.num_rows, table.column)
 
 
 def _object_part(columns: dict[str, Any], rows: int) -> Part:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from nextbuy.orders.card import as_html, as_text
 from nextbuy.orders.errors import InputError
@@ -40,6 +41,13 @@ def to_us(moment: Any, *, name: str = "as_of") -> int:
         stamp = stamp.tz_convert("UTC").tz_localize(None)
     # Timestamp.value is in nanoseconds whatever the unit
     return int(stamp.as_unit("us").asm8.astype(np.int64))
+
+
+def _whole(one_id: Any) -> str:
+    """Spell an id as reading does: 17850.0 is 17850."""
+    if isinstance(one_id, (float, np.floating)) and float(one_id).is_integer():
+        return str(int(one_id))
+    return str(one_id)
 
 
 class Orders:
@@ -86,7 +94,7 @@ class Orders:
         has_customers: bool = True,
         known_before: int | None = None,
     ) -> None:
-        coded = canonical(lines, known_before, customer_ids, order_ids, item_ids)
+        coded = canonical(lines, known_before, customer_ids, item_ids)
         self._lines, self._ids = lines, (customer_ids, order_ids, item_ids)
         self._problems, self.ledger = problems, ledger or {}
         self.customer, self.order, self.item = coded.customer, coded.order, coded.item
@@ -193,12 +201,7 @@ class Orders:
                 "Try read_orders(..., catalog='items.parquet')."
             )
         ids = self._ids[2]
-        names = self.catalog.column(level, ids).cast(pa.string())
-        own = ids.cast(pa.string())
-        names = pa.array(
-            [n if n is not None else o for n, o in zip(names.to_pylist(), own.to_pylist(), strict=True)],
-            type=pa.string(),
-        )
+        names = pc.coalesce(self.catalog.column(level, ids).cast(pa.string()), ids.cast(pa.string()))
         coded = names.dictionary_encode()
         lines = self._lines
         item = coded.indices.to_numpy(zero_copy_only=False).astype(np.int32)[lines.item]
@@ -233,19 +236,14 @@ class Orders:
 
     def codes(self, ids: Sequence[Any], *, of: str = "item") -> NDArray[np.int64]:
         """Give the codes of the caller's own ids, of="item" or "customer"; -1 where unknown."""
-        import pyarrow.compute as pc
-
         known = self.item_ids if of == "item" else self.customer_ids
         if not len(known):
             return np.full(len(ids), -1, np.int64)
-        asked = pa.array(
-            [
-                str(i) if pa.types.is_string(known.type) or pa.types.is_large_string(known.type) else i
-                for i in ids
-            ],
-            type=known.type,
-        )
-        return pc.fill_null(pc.index_in(asked, known), -1).to_numpy(zero_copy_only=False).astype(np.int64)
+        # as text, so that 1, 1.0 and "1" are the one id that they were on reading
+        asked = pc.utf8_trim_whitespace(pa.array([_whole(i) for i in ids], pa.string()))
+        found = pc.index_in(asked, pc.cast(known, pa.string()))
+        codes = pc.fill_null(found, -1).to_numpy(zero_copy_only=False)
+        return np.asarray(codes, dtype=np.int64)
 
     def frame(self) -> Any:
         """Give the kept lines as a frame: customer_id, order_id, timestamp, item_id, quantity, price."""

@@ -163,7 +163,7 @@ def _epoch(number: NDArray[np.float64], unit: str | None) -> tuple[NDArray[np.in
     assumed = ""
     if unit is None and known.any():
         size = np.median(np.abs(number[known]))
-        if 19000101 <= number[known].min() and number[known].max() <= 21001231:
+        if number[known].min() >= 19000101 and number[known].max() <= 21001231:
             text = pa.array(number.astype(np.int64)).cast(pa.string())
             read = parse_text(text, "%Y%m%d")
             if read.known[known].all():

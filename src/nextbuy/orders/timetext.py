@@ -143,7 +143,9 @@ def _three(words: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArr
     return us, ok, unclear, "day-first" if day_first else "month-first"
 
 
-def _calendar(year: NDArray[Any], month: NDArray[Any], day: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _calendar(
+    year: NDArray[Any], month: NDArray[Any], day: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Days since 1970-01-01 and whether there is such a day."""
     ok = (month >= 1) & (month <= 12) & (day >= 1)
     months = (year - 1970) * 12 + np.where(ok, month, 1) - 1

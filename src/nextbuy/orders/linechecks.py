@@ -1,0 +1,252 @@
+"""The checks over lines: owners, returns, prices, baskets, catalog; see `checks` for those over one column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nextbuy.orders.duplicates import later_copies, repeated
+from nextbuy.orders.frames import DAY_US
+from nextbuy.orders.lines import mix, sum_by
+from nextbuy.orders.returns import match_returns
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nextbuy.orders.catalog import Catalog
+    from nextbuy.orders.checks import Read
+    from nextbuy.orders.problems import Problems
+    from nextbuy.orders.raw import Raw
+
+LARGE_BASKET = 100
+ABSURD = 100.0
+
+
+def owners(read: Read) -> tuple[NDArray[np.int32], pa.Array, NDArray[np.int32], pa.Array]:
+    """Give each row an order and a customer, made up where the source has none: codes and ids of both."""
+    if read.order is not None and (read.order.codes >= 0).all():
+        orders, order_ids = read.order.codes, read.order.values
+    else:
+        orders, order_ids = _made_orders(read)
+    if read.customer is None:
+        return orders, order_ids, orders, order_ids
+    return orders, order_ids, read.customer.codes, read.customer.values
+
+
+def _made_orders(read: Read) -> tuple[NDArray[np.int32], pa.Array]:
+    """One order for each customer and moment, wherever the order id is missing."""
+    rows = np.arange(len(read.bought)) if read.order is None else np.flatnonzero(read.order.codes < 0)
+    customer = np.zeros(len(rows), np.int32) if read.customer is None else read.customer.codes[rows]
+    us = read.times.us[rows]
+    by = np.lexsort((us, customer))
+    new = np.append(True, (np.diff(us[by]) != 0) | (np.diff(customer[by]) != 0))[: len(by)]
+    number = np.empty(len(rows), np.int64)
+    number[by] = np.cumsum(new) - 1
+    first = by[new]
+    unit = "us" if (us[first] % 1_000_000).any() else "s"
+    names = pa.array(us[first]).cast(pa.timestamp("us")).cast(pa.timestamp(unit)).cast(pa.string())
+    if read.customer is not None:
+        owner = customer[first].astype(np.int64)
+        who = read.customer.values.cast(pa.string()).take(pa.array(owner, mask=owner < 0))
+        names = pc.binary_join_element_wise(pc.fill_null(who, ""), names, " ")
+    if read.order is None:
+        return number.astype(np.int32), names
+    known = read.order.values
+    codes = read.order.codes.copy()
+    codes[rows] = number + len(known)
+    return codes, pa.concat_arrays([known.cast(pa.string()), names])
+
+
+def of_returns(
+    problems: Problems, raw: Raw, read: Read, order: NDArray[np.int32], customer: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Negative quantities: each cancels the latest purchase before it, or is set aside."""
+    negative = np.flatnonzero(read.quantity < 0)
+    none = np.zeros(0, np.int64)
+    if not len(negative):
+        return none, none, np.zeros(0)
+    live = np.flatnonzero(read.bought)
+    c, i, o = customer[live], read.item.codes[live], order[live]
+    own = mix(read.times.us[live].astype(np.uint64) + mix(read.quantity[live].view(np.uint64)))
+    by_item = sum_by(i, own, len(read.item.values))
+    # between two orders of one moment their content decides, never their ids
+    content = sum_by(o, mix(own + by_item[i]), int(o.max(initial=-1)) + 1)
+    group = c.astype(np.int64) * len(read.item.values) + i
+    at, of, pieces = match_returns(group, read.times.us[live], read.quantity[live], content[o])
+    returned, purchase = live[at], live[of]
+    waiting = negative[read.bought[negative]]
+    problems.set_aside(np.setdiff1d(waiting, returned))
+    problems.merge(np.unique(returned))
+    read.bought[negative] = False
+
+    used = (
+        np.bincount(purchase, pieces, minlength=len(read.quantity))
+        if len(purchase)
+        else np.zeros(len(read.quantity))
+    )
+    gone = np.flatnonzero((used > 0) & (used >= read.quantity * (1 - 1e-9)))
+    problems.set_aside(gone)
+    marked = _marked_orders(read, negative)
+    name, show = raw.name("quantity"), raw.show("order", "customer", "item", "quantity")
+    done = "merged: takes back the customer's latest purchase of the item; set aside where there is none"
+    how = "leave lines with negative quantity out of the source to keep what they cancel"
+    problems.add("cancellation", name, negative[marked], show=show, action=done, change=how)
+    problems.add("return", name, negative[~marked], show=show, action=done, change=how)
+    back = np.bincount(returned, pieces, minlength=len(read.quantity)) if len(returned) else used
+    over = np.unique(returned[(-read.quantity - back)[returned] > 1e-6])
+    problems.add(
+        "over_returned",
+        name,
+        over,
+        show=show,
+        action="more returned than bought: the rest is ignored",
+        change="read a longer history, so that the purchase is in it",
+    )
+    problems.add(
+        "returned_purchase",
+        name,
+        gone,
+        show=show,
+        action="set aside: wholly returned later",
+        change="Orders.before(as_of) still has it at any moment before its return",
+    )
+    return returned, purchase, pieces
+
+
+def _marked_orders(read: Read, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say which rows stand in orders marked as cancelled: a letter before a number, where other orders are numbers."""
+    if read.order is None or not pa.types.is_string(read.order.values.type):
+        return np.zeros(len(rows), dtype=bool)
+    plain = pc.match_substring_regex(read.order.values, r"^\d+$")
+    letter = pc.match_substring_regex(read.order.values, r"^[A-Za-z]+[-_]?\d+$")
+    if pc.sum(plain).as_py() <= pc.sum(letter).as_py():
+        return np.zeros(len(rows), dtype=bool)
+    marks = np.append(letter.to_numpy(zero_copy_only=False), False)
+    return np.asarray(marks[read.order.codes[rows]], dtype=bool)
+
+
+def of_prices(problems: Problems, raw: Raw, read: Read) -> None:
+    """Prices of zero or less, and those far above the item's usual one: unknown."""
+    name, show, price = raw.name("price"), raw.show("item", "price"), read.price
+    for code, rows in (
+        ("zero_price", np.flatnonzero(price == 0)),
+        ("negative_price", np.flatnonzero(price < 0)),
+        ("absurd_price", _absurd(read)),
+    ):
+        problems.add(
+            code,
+            name,
+            rows,
+            show=show,
+            change=f"correct {name} in the source, or price=None to do without",
+            action="kept, price unknown"
+            + (f": over {ABSURD:.0f} times the item's median" if code == "absurd_price" else ""),
+        )
+        price[rows] = np.nan
+
+
+def _absurd(read: Read) -> NDArray[np.int64]:
+    rows = np.flatnonzero((read.price > 0) & (read.item.codes >= 0))
+    item, price = read.item.codes[rows], read.price[rows]
+    low, high = np.full(len(read.item.values), np.inf), np.zeros(len(read.item.values))
+    np.minimum.at(low, item, price)
+    np.maximum.at(high, item, price)
+    # the median is no lower than the least price: only these items can have one
+    some = (high > ABSURD * low)[item]
+    if not some.any():
+        return np.zeros(0, np.int64)
+    rows, item, price = rows[some], item[some], price[some]
+    # item and price in one number: the bits of a positive float sort as it does, and seven digits are enough here
+    by = np.sort((item.astype(np.uint64) << np.uint64(32)) | price.astype(np.float32).view(np.uint32))
+    owner = (by >> np.uint64(32)).astype(np.int64)
+    starts = np.flatnonzero(np.append(True, np.diff(owner) != 0))
+    count = np.diff(np.append(starts, len(by)))
+    # the lower median: of two prices the lower one is the usual
+    middle = by[starts + (count - 1) // 2] & np.uint64(0xFFFFFFFF)
+    median = np.zeros(len(low))
+    median[owner[starts]] = middle.astype(np.uint32).view(np.float32)
+    return rows[price > ABSURD * median[item]]
+
+
+def of_orders(
+    problems: Problems,
+    raw: Raw,
+    read: Read,
+    kept: NDArray[np.int64],
+    order: NDArray[np.int32],
+    *,
+    customer: NDArray[np.int32],
+    merged: int,
+) -> None:
+    """Lines repeated within an order, orders of two customers or several days, and very large baskets."""
+    c, o, i, day = customer[kept], order[kept], read.item.codes[kept], read.times.us[kept] // DAY_US
+    name, show = raw.name("order"), raw.show("order", "customer", "item")
+    if merged:
+        rows = repeated([c, o, i, day])
+        again = kept[later_copies(rows, (a[rows] for a in (c, o, i, day)))]
+        problems.add(
+            "repeated_line",
+            name,
+            again,
+            show=show,
+            action="merged: quantities of one item in one order are added",
+            change="give the lines different order ids if they are orders of their own",
+        )
+        problems.merge(again)
+    first = np.zeros(int(o.max(initial=-1)) + 1, np.int64)
+    for code, values, action, change in (
+        (
+            "shared_order",
+            c,
+            "split: one order a customer",
+            "make order ids unique over customers in the source",
+        ),
+        (
+            "order_over_days",
+            day,
+            "split: one order a day",
+            "give each day's order an id of its own, or one time to the order",
+        ),
+    ):
+        first[o] = values
+        mixed = np.zeros(len(first), dtype=bool)
+        mixed[o[values != first[o]]] = True
+        problems.add(
+            code,
+            name,
+            kept[mixed[o]],
+            show=raw.show("order", "customer", "time"),
+            action=action,
+            change=change,
+        )
+    large = np.flatnonzero((np.bincount(o, minlength=len(first)) >= LARGE_BASKET)[o])
+    if len(large):
+        by = large[np.lexsort((i[large], day[large], o[large], c[large]))]
+        new = np.append(True, (np.diff(c[by]) != 0) | (np.diff(o[by]) != 0) | (np.diff(day[by]) != 0))
+        distinct = new | np.append(True, np.diff(i[by]) != 0)
+        basket = np.cumsum(new) - 1
+        many = np.bincount(basket[distinct]) >= LARGE_BASKET
+        problems.add(
+            "large_basket",
+            name,
+            kept[by[many[basket]]],
+            show=raw.show("order", "customer"),
+            action=f"kept: {int(many.sum()):,} baskets of {LARGE_BASKET} or more items, usually wholesale or merged tills",
+            change="leave such customers out of the source if they are not whom you sell to",
+        )
+
+
+def of_catalog(problems: Problems, raw: Raw, read: Read, catalog: Catalog) -> None:
+    """Items sold that the catalog does not know."""
+    unknown = np.append(catalog.rows(read.item.values).is_null().to_numpy(zero_copy_only=False), [False])
+    problems.add(
+        "not_in_catalog",
+        raw.name("item"),
+        np.flatnonzero(unknown[read.item.codes]),
+        show=raw.show("item"),
+        action="kept, without category, price or stock",
+        change="add the items to the catalog",
+    )
