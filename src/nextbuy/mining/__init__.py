@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nextbuy.mining.association import AssociationRules
+    from nextbuy.mining.sequential import SequentialRules
 
-__all__ = ["AssociationRules"]
+__all__ = ["AssociationRules", "SequentialRules"]
 
 # loaded when first asked for: basket rules need no scikit-learn, whose import takes longer than most fits
-_HOME = {"AssociationRules": "nextbuy.mining.association"}
+_HOME = {
+    "AssociationRules": "nextbuy.mining.association",
+    "SequentialRules": "nextbuy.mining.sequential",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -20,8 +20,6 @@ MLXTEND = (
     "antecedent support", "consequent support", "support", "confidence", "lift", "representativity", "leverage",
     "conviction", "zhangs_metric", "jaccard", "certainty", "kulczynski",
 )
-# of the pairs only so many are needed to fit one number
-PRIOR_SAMPLE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,56 +146,6 @@ def benjamini_hochberg(p_value: NDArray[np.float64], *, tests: int) -> NDArray[n
     q = np.empty(len(p_value))
     q[order] = np.minimum(np.minimum.accumulate(ranked[::-1])[::-1], 1.0)
     return q
-
-
-def fit_prior(customers: NDArray, expected: NDArray, least: NDArray) -> float:
-    """Fit the shape of the gamma prior (mean 1) of observed over expected by its marginal likelihood.
-
-    A rule's customers follow a Poisson law around lift x expected, lift follows Gamma(shape, shape); the marginal is
-    negative binomial, cut off below `least` because rarer sets were never found. One number, by golden section.
-    """
-    from scipy.special import betainc, gammaln
-
-    step = max(1, len(customers) // PRIOR_SAMPLE)
-    m, e, t = (v[::step].astype(np.float64) for v in (customers, expected, least))
-    if not len(m):
-        return 1.0
-
-    def misfit(log_shape: float) -> float:
-        a = np.exp(log_shape)
-        inside = gammaln(a + m) - gammaln(a) + a * np.log(a / (a + e)) + m * np.log(e / (a + e))
-        found = np.where(t > 0, betainc(np.maximum(t, 1e-9), a, e / (a + e)), 1.0)
-        return float(-np.sum(inside - np.log(np.maximum(found, 1e-300))))
-
-    low, high, golden = np.log(0.05), np.log(50.0), (np.sqrt(5) - 1) / 2
-    left, right = high - golden * (high - low), low + golden * (high - low)
-    at_left, at_right = misfit(left), misfit(right)
-    while high - low > 0.01:
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - golden * (high - low)
-            at_left = misfit(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + golden * (high - low)
-            at_right = misfit(right)
-    return float(np.exp((low + high) / 2))
-
-
-def shrunk_lift(counts: Counts, *, shape: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the lift shrunk towards 1 and its lower bound, the geometric mean and the 5 % quantile of the posterior.
-
-    With m customers behind the rule and e = m / lift expected, the posterior is Gamma(shape + m, shape + e).
-
-    References
-    ----------
-    DuMouchel (1999), Bayesian data mining in large frequency tables (the empirical Bayes geometric mean and EB05).
-    """
-    from scipy.special import digamma, gammaincinv
-
-    m = counts.customers.astype(np.float64)
-    expected = expected_customers(counts)
-    return np.exp(digamma(shape + m)) / (shape + expected), gammaincinv(shape + m, 0.05) / (shape + expected)
 
 
 def expected_customers(counts: Counts) -> NDArray[np.float64]:

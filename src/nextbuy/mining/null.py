@@ -4,7 +4,7 @@ Expected counts are matched to both margins, then the observed/expected ratios o
 mixture of three gammas; its lower components are the empirical null. References: DuMouchel, "Bayesian data mining
 in large frequency tables", The American Statistician 53 (1999); Efron, "Large-scale simultaneous hypothesis
 testing", JASA 99 (2004); Hallas, "Evidence of depression provoked by cardiovascular medication: a prescription
-sequence symmetry analysis", Epidemiology 7 (1996); Benjamini and Hochberg, JRSS B 57 (1995).
+sequence symmetry analysis", Epidemiology 7 (1996).
 """
 
 from __future__ import annotations
@@ -140,17 +140,6 @@ def fit_prior(cells: Squashed) -> Prior:
     bounds = [(-4, 1), (-4, 2), (-1, 3), (-2, 6), (-2, 5), (-2, 3), (-8, 4), (-12, 0)]
     found = optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds, options={"maxiter": 300})
     return unpack(found.x)
-
-
-def benjamini_hochberg(p: NDArray[np.float64], *, tests: int | None = None) -> NDArray[np.float64]:
-    """Give the q-value of each p among `tests` tests (default: as many as there are p; the others count as 1)."""
-    m = tests or len(p)
-    by = np.argsort(p)
-    q = p[by] * m / np.arange(1, len(p) + 1)
-    q = np.minimum.accumulate(q[::-1])[::-1]
-    out = np.empty_like(q)
-    out[by] = np.minimum(q, 1.0)
-    return out
 
 
 @dataclass(frozen=True)

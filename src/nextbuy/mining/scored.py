@@ -14,10 +14,9 @@ from nextbuy.mining.measures import (
     confidence_interval,
     expected_customers,
     fisher,
-    fit_prior,
     interest,
-    shrunk_lift,
 )
+from nextbuy.mining.prior import Prior, fit_prior
 from nextbuy.mining.rules import Rules, says_something_new
 
 if TYPE_CHECKING:
@@ -64,8 +63,8 @@ def score(
     columns = interest(shares[rules.antecedent], shares[rules.consequent], shares[rules.both])
     low, high = confidence_interval(counts)
     p_value = fisher(counts)
-    shape = _prior_shape(sets, rules, counts, bar)
-    shrunk, lift_low = shrunk_lift(counts, shape=shape)
+    prior = _prior(sets, rules, counts, bar)
+    shrunk, lift_low = prior.posterior(counts.customers, expected_customers(counts))
     columns |= {
         "orders": counts.both, "customers": counts.customers, "confidence_low": low, "confidence_high": high,
         "lift_shrunk": shrunk, "lift_low": lift_low, "p_value": p_value,
@@ -84,7 +83,7 @@ def score(
     return Scored(rules.take(rows), {name: columns[name][rows] for name in COLUMNS})
 
 
-def _prior_shape(sets: Itemsets, rules: Rules, counts: Counts, bar: Bar) -> float:
+def _prior(sets: Itemsets, rules: Rules, counts: Counts, bar: Bar) -> Prior:
     """Fit the prior on pairs of items, each once: longer sets and both directions repeat the same evidence."""
     length = sets.length
     once = (length[rules.both] == 2) & (rules.antecedent < rules.consequent)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import stats
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from nextbuy.mining import lags as lag_tables
-from nextbuy.mining import null
-from nextbuy.mining.exposures import PairCounts, Purchases, count_pairs, expected_followers, purchases
-from nextbuy.mining.measures import wilson_interval
+from nextbuy.mining.exposures import purchases
+from nextbuy.mining.links import MAX_ITEMS, frequent, mine
 from nextbuy.orders.errors import InputError, nearest
-from nextbuy.orders.frames import take, to_frame
+from nextbuy.orders.frames import take, to_frame, to_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +21,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.orders.table import Orders
-
-MAX_ITEMS = 10_000  # the tables of all ordered pairs take 24 bytes a cell: 2.4 GB
-DIRECTED = 0.05
 
 
 class SequentialRules(BaseEstimator):
@@ -66,8 +59,8 @@ class SequentialRules(BaseEstimator):
         direction_high, directed, p_direction, p_within, replicated, lag_p10, lag_p50, lag_p90, timing_signal, via,
         relation`. `confidence` is corrected for customers whose window has not ended (Kaplan-Meier), its bounds are
         Wilson's 95 %; lags are in days among those who follow within the window.
-    lag_table_ : LagTable
-        Shrunk hazards by rule (in the order of `rules_`) and lag bin.
+    mined_ : Mined
+        The same as arrays of codes, with the lag tables (in the order of `rules_`).
     replicated_share_ : float
         Share of the rules of one half of the customers that go beyond expectation in the other half.
     item_ids_ : pyarrow.Array
@@ -115,7 +108,7 @@ class SequentialRules(BaseEstimator):
         """Count, estimate the null, test every pair, tabulate the lags of the rules that pass."""
         self._check(orders)
         orders = orders.level(self.level)
-        events, kept = _frequent(purchases(orders), self.min_followed)
+        events, kept = frequent(purchases(orders), self.min_followed)
         self.item_ids_ = take(orders.item_ids, kept)
         self.backend_ = orders.backend
         if events.n_items > MAX_ITEMS:
@@ -124,16 +117,13 @@ class SequentialRules(BaseEstimator):
                 f"pairs is limited to {MAX_ITEMS:,} items. Raise min_followed, or mine a level of the catalog: "
                 "SequentialRules(level='category')."
             )
-        halves = [self._count(events.where(events.half == side)) for side in (False, True)]
-        counts = halves[0] + halves[1]
-        whole = self._estimate(counts)
-        parts = [self._estimate(half, rounds=1) for half in halves]
-        a, b = np.nonzero((counts.followed >= self.min_followed) & (counts.exposed >= self.min_customers))
-        wanted = self._wanted(self.antecedents, a) & self._wanted(self.consequents, b)
-        tests = whole.test(a, b)
-        keep = wanted if self.fdr is None else wanted & tests.passes(self.fdr)
-        self.replicated_share_ = _replicated_share(parts, self.fdr or DIRECTED, self.min_followed / 2)
-        self._tabulate(events, counts, whole, parts, tests.where(keep))
+        self.mined_ = mine(
+            events, window_days=self.window_days, min_followed=self.min_followed, min_customers=self.min_customers,
+            fdr=self.fdr, occurrence=self.occurrence, burn_in_days=self.burn_in_days,  # type: ignore[arg-type]
+            antecedents=self._asked(self.antecedents), consequents=self._asked(self.consequents),
+        )
+        self.replicated_share_ = self.mined_.replicated_share
+        self.rules_ = to_frame(self._columns(), self.backend_)
         return self
 
     def _check(self, orders: Orders) -> None:
@@ -150,59 +140,20 @@ class SequentialRules(BaseEstimator):
         if not len(orders):
             raise InputError("There are no orders to learn from.")
 
-    def _count(self, events: Purchases) -> PairCounts:
-        return count_pairs(events, window_days=self.window_days, burn_in_days=self.burn_in_days,
-                           occurrence=self.occurrence)  # type: ignore[arg-type]
-
-    def _estimate(self, counts: PairCounts, *, rounds: int = 3) -> _Estimate:
-        expected = expected_followers(counts, occurrence=self.occurrence)  # type: ignore[arg-type]
-        return _estimate(counts.followed, expected, rounds=rounds)
-
-    def _wanted(self, ids: Sequence[Any] | None, codes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def _asked(self, ids: Sequence[Any] | None) -> NDArray[np.int64] | None:
         if ids is None:
-            return np.ones(len(codes), dtype=bool)
-        asked = pa.array(list(ids)).cast(self.item_ids_.type)
-        return np.isin(codes, pc.fill_null(pc.index_in(asked, self.item_ids_), -2).to_numpy(zero_copy_only=False))
+            return None
+        asked = pc.index_in(pa.array(list(ids)).cast(self.item_ids_.type), self.item_ids_)
+        return asked.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
 
-    def _tabulate(
-        self, events: Purchases, counts: PairCounts, whole: _Estimate, parts: list[_Estimate], tests: _Tests
-    ) -> None:
-        lift, lift_low = whole.prior.posterior(*whole.at(tests.a, tests.b))
-        order = np.lexsort((tests.b, tests.a, -lift_low))
-        tests, lift, lift_low = tests.where(order), lift[order], lift_low[order]
-        a, b, d = tests.a, tests.b, tests.direction
-        table, followers = lag_tables.count_lags(
-            events, a, b, window_days=self.window_days, burn_in_days=self.burn_in_days,
-            occurrence=self.occurrence,  # type: ignore[arg-type]
-        )
-        confidence, variance = lag_tables.kaplan_meier(table)
-        exposed, followed = counts.exposed[a, b], counts.followed[a, b]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            effective = np.where(variance > 0, confidence * (1 - confidence) / variance, exposed)
-        low, high = wilson_interval(confidence * effective, effective)
-        self.lag_table_ = lag_tables.shrink(table, window_days=self.window_days)
-        self.lag_counts_ = table
-        bins = lag_tables.edges(self.window_days)
-        signal, _ = lag_tables.timing_signal(table, counts.background(bins))
-        quantiles = self.lag_table_.quantiles(0.1, 0.5, 0.9)
-        within = stats.binom.sf(followed - 1, np.maximum(table.both, followed), np.minimum(table.by_chance / np.maximum(table.both, 1), 1))
-        replicated = np.all([part.beyond(a, b) for part in parts], axis=0)
-        directed = d.p_value < DIRECTED
-        self._codes = (a, b)
-        self._rules = {
-            "antecedent": take(self.item_ids_, a), "consequent": take(self.item_ids_, b),
-            "exposed": exposed.astype(np.int64), "followed": followed.astype(np.int64),
-            "confidence": confidence, "confidence_low": low, "confidence_high": high,
-            "expected": whole.expected[a, b], "lift": lift, "lift_low": lift_low,
-            "p_value": tests.p, "q_value": tests.q,
-            "direction": d.ratio, "direction_low": d.low, "direction_high": d.high,
-            "directed": directed, "p_direction": d.p_value, "p_within": within, "replicated": replicated,
-            "lag_p10": quantiles[:, 0], "lag_p50": quantiles[:, 1], "lag_p90": quantiles[:, 2],
-            "timing_signal": pa.array(signal.tolist(), pa.string()),
-            "via": take(self.item_ids_, _via(a, b, followed, exposed, whole.expected, followers, events.n_items)),
-            "relation": pa.array(np.where(directed, "follows", "either_order").tolist(), pa.string()),
+    def _columns(self) -> dict[str, Any]:
+        m = self.mined_
+        return {
+            "antecedent": take(self.item_ids_, m.antecedent), "consequent": take(self.item_ids_, m.consequent),
+            **{name: column for name, column in m.columns.items() if name != "via"},
+            "via": take(self.item_ids_, m.columns["via"]),
+            "relation": pa.array(np.where(m.columns["directed"], "follows", "either_order").tolist(), pa.string()),
         }
-        self.rules_ = to_frame(self._rules, self.backend_)
 
     def after(self, item: Any, *, k: int = 10) -> Any:
         """Give the `k` strongest rules that start from `item`, in the columns of `rules_`."""
@@ -215,8 +166,8 @@ class SequentialRules(BaseEstimator):
     def _where(self, side: str, item: Any, k: int) -> Any:
         check_is_fitted(self, "rules_")
         code = self._code(item)
-        rows = np.flatnonzero(self._codes[0 if side == "antecedent" else 1] == code)[:k]
-        return to_frame(pa.table(self._rules).take(pa.array(rows)), self.backend_)
+        rows = np.flatnonzero(getattr(self.mined_, side) == code)[:k]
+        return to_frame(to_table(self._columns()).take(pa.array(rows)), self.backend_)
 
     def _code(self, item: Any) -> int:
         ids = self.item_ids_
@@ -232,10 +183,10 @@ class SequentialRules(BaseEstimator):
     def _rule(self, antecedent: Any, consequent: Any) -> int:
         check_is_fitted(self, "rules_")
         a, b = self._code(antecedent), self._code(consequent)
-        found = np.flatnonzero((self._codes[0] == a) & (self._codes[1] == b))
+        found = np.flatnonzero((self.mined_.antecedent == a) & (self.mined_.consequent == b))
         if not len(found):
             raise InputError(
-                f"{antecedent!r} -> {consequent!r} is not among the {len(self._codes[0]):,} rules. "
+                f"{antecedent!r} -> {consequent!r} is not among the {len(self.mined_.antecedent):,} rules. "
                 "Refit with fdr=None to keep every candidate, or look at after()."
             )
         return int(found[0])
@@ -250,7 +201,7 @@ class SequentialRules(BaseEstimator):
             still watched at the bin's start), `hazard` (per day, shrunk), `share_followed` (by the bin's end).
         """
         r = self._rule(antecedent, consequent)
-        table, counts = self.lag_table_, self.lag_counts_
+        table, counts = self.mined_.table, self.mined_.counts
         done = -np.expm1(-np.cumsum(table.hazard[r] * np.diff(table.bins)))
         return to_frame({
             "lag_from": table.bins[:-1], "lag_to": table.bins[1:], "followers": counts.followers[r],
@@ -265,124 +216,4 @@ class SequentialRules(BaseEstimator):
         extrapolated beyond the window.
         """
         r = np.array([self._rule(antecedent, consequent)])
-        return float(self.lag_table_.probability(r, elapsed_days=np.array([elapsed_days]), horizon_days=horizon_days)[0])
-
-
-@dataclass(frozen=True)
-class _Estimate:
-    """Observed and expected followers of all ordered pairs, and the spread of their ratio."""
-
-    observed: NDArray[np.int32]
-    expected: NDArray[np.float64]
-    prior: null.Prior
-
-    def at(self, a: NDArray, b: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Observed and expected of chosen pairs."""
-        return self.observed[a, b].astype(np.float64), np.maximum(self.expected[a, b], 1e-9)
-
-    def test(self, a: NDArray, b: NDArray) -> _Tests:
-        """Test chosen pairs against the null (among all ordered pairs) and against their reverse."""
-        (forward, ahead), (backward, behind) = self.at(a, b), self.at(b, a)
-        p, n = self.prior.p_value(forward, ahead), len(self.observed)
-        q = null.benjamini_hochberg(p, tests=n * (n - 1))
-        return _Tests(a, b, p, q, null.direction(forward, backward, ahead, behind))
-
-    def beyond(self, a: NDArray, b: NDArray) -> NDArray[np.bool_]:
-        """Mark pairs beyond their own expectation (Poisson, one-sided 5 %)."""
-        observed, expected = self.at(a, b)
-        beyond: NDArray[np.bool_] = stats.poisson.sf(observed - 1, expected) < DIRECTED
-        return beyond
-
-
-@dataclass(frozen=True)
-class _Tests:
-    a: NDArray[np.int64]
-    b: NDArray[np.int64]
-    p: NDArray[np.float64]
-    q: NDArray[np.float64]
-    direction: null.Direction
-
-    def passes(self, fdr: float) -> NDArray[np.bool_]:
-        return (self.q <= fdr) & (self.direction.p_value < DIRECTED)
-
-    def where(self, rows: NDArray) -> _Tests:
-        d = self.direction
-        return _Tests(self.a[rows], self.b[rows], self.p[rows], self.q[rows],
-                      null.Direction(d.ratio[rows], d.low[rows], d.high[rows], d.p_value[rows]))
-
-
-def _frequent(events: Purchases, buyers: int) -> tuple[Purchases, NDArray[np.int64]]:
-    """Leave out items with fewer buyers than a rule needs; renumber the rest."""
-    count = np.bincount(events.item[events.first], minlength=events.n_items)
-    kept = np.flatnonzero(count >= buyers)
-    new = np.full(events.n_items, -1, np.int32)
-    new[kept] = np.arange(len(kept))
-    events = events.where(new[events.item] >= 0)
-    return Purchases(**(vars(events) | {"item": new[events.item], "n_items": len(kept)})), kept
-
-
-def _estimate(observed: NDArray[np.int32], base: NDArray[np.float64], *, rounds: int = 3) -> _Estimate:
-    """Match the margins and fit the null, leaving out the cells that stand out, until no more of them do.
-
-    Without this, a shop of few categories has its strongest links inside its own margins: six strong followers of
-    tiles would raise what is expected after tiles.
-    """
-    off = ~np.eye(len(base), dtype=bool)
-    include = off
-    for _ in range(rounds):
-        expected = null.rake(base, observed, include=include)
-        prior = null.fit_prior(null.squash(observed[off], expected[off]))
-        standing = np.zeros(base.shape, dtype=bool)
-        a, b = np.nonzero((observed >= 3) & (observed > 2 * expected))
-        p = prior.p_value(observed[a, b].astype(np.float64), expected[a, b])
-        out = null.benjamini_hochberg(p, tests=int(off.sum())) <= 0.05
-        standing[a[out], b[out]] = True
-        if np.array_equal(include, off & ~standing):
-            break
-        include = off & ~standing
-    return _Estimate(observed, expected, prior)
-
-
-def _replicated_share(parts: list[_Estimate], fdr: float, followed: float) -> float:
-    """Share of the rules chosen on one half that the other half shows too."""
-    chosen = replicated = 0
-    for one, other in (parts, parts[::-1]):
-        a, b = np.nonzero(one.observed >= followed)
-        tests = one.test(a, b)
-        tests = tests.where(tests.passes(fdr))
-        chosen += len(tests.a)
-        replicated += int(other.beyond(tests.a, tests.b).sum())
-    return replicated / chosen if chosen else float("nan")
-
-
-def _via(
-    a: NDArray, b: NDArray, followed: NDArray, exposed: NDArray, expected: NDArray, followers: lag_tables.Followers, n: int
-) -> NDArray[np.int64]:
-    """For A -> C find the B through which it runs: A -> B -> C, and without B nothing is left of it.
-
-    Counted on customers: those who followed A -> B, B -> C and A -> C. The rest of the followers of A -> C must be
-    no more than the exposed customers without B would give by expectation (Poisson, one-sided 5 %). -1: none.
-    """
-    rules = len(a)
-    out, best = np.full(rules, -1, np.int64), np.zeros(rules)
-    if not rules:
-        return out
-    rule_at = np.full((n, n), -1, np.int32)
-    rule_at[a, b] = np.arange(rules)
-    by = np.argsort(followers.rule, kind="stable")
-    starts = np.searchsorted(followers.rule[by], np.arange(rules + 1))
-    customers = followers.customer[by]
-    for r in range(rules):
-        middles = np.flatnonzero((rule_at[a[r]] >= 0) & (rule_at[:, b[r]] >= 0))
-        mine = customers[starts[r] : starts[r + 1]]
-        for m in middles:
-            first, second = rule_at[a[r], m], rule_at[m, b[r]]
-            chain = np.intersect1d(
-                np.intersect1d(mine, customers[starts[first] : starts[first + 1]]),
-                customers[starts[second] : starts[second + 1]],
-            )
-            rest, share = followed[r] - len(chain), 1 - followed[first] / exposed[r]
-            alone = expected[a[r], b[r]] * max(share, 0.0)
-            if len(chain) > best[r] and stats.poisson.sf(rest - 1, alone) >= DIRECTED:
-                best[r], out[r] = len(chain), m
-    return out
+        return float(self.mined_.table.probability(r, elapsed_days=np.array([elapsed_days]), horizon_days=horizon_days)[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from scipy import linalg, sparse
@@ -13,51 +13,81 @@ if TYPE_CHECKING:
 
     from nextbuy.predict.history import History
 
+HALF_LIFE_DAYS = 60.0
+RIDGE = 200.0
+NEIGHBOURS = 100  # weights kept per item; more of them change no figure (docs/decisions)
+
 
 @dataclass(frozen=True)
 class Ease:
     """Scores x B with B the closed-form ridge regression of every item on all others, zero diagonal.
 
-    Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019. Only the items with the most buyers take
-    part, as many as `most_items`: the inverse costs items cubed.
+    Only the items with the most buyers take part (the inverse costs items cubed), and of each item's weights only
+    the largest are kept.
 
     Attributes
     ----------
-    items : ndarray of int64
-        Codes of the items that take part.
-    weights : (items, items) ndarray of float32
-    half_life_days : float
+    weights : (items, items) sparse array of float32
+        Row: item owned; column: item to score.
+
+    References
+    ----------
+    Steck, "Embarrassingly shallow autoencoders for sparse data", WWW 2019.
     """
 
-    items: NDArray[np.int64]
-    weights: NDArray[np.float32]
-    half_life_days: float
+    weights: sparse.csr_array
 
     @classmethod
-    def fit(
-        cls, history: History, *, ridge: float = 500.0, half_life_days: float = 180.0, most_items: int = 4_000
-    ) -> Ease:
-        """Invert the item-item matrix of decayed purchase days."""
-        buyers = np.bincount(history.item, minlength=history.n_items)
-        items = np.sort(np.argsort(-buyers, kind="stable")[:most_items])
-        items = items[buyers[items] > 0]
-        x = cls._matrix(history, items, half_life_days)
+    def fit(cls, history: History, *, most_items: int = 4_000) -> Self:
+        """Invert the item-item matrix of decayed purchase days. Memory: 16 bytes times `most_items` squared."""
+        n = history.n_items
+        buyers = np.bincount(history.item, minlength=n)
+        items = np.argsort(-buyers, kind="stable")[:most_items]
+        items = np.sort(items[buyers[items] > 0])
+        x = cls.matrix(history).tocsc()[:, items]
         gram = (x.T @ x).toarray()
-        gram[np.diag_indices_from(gram)] += ridge
+        gram[np.diag_indices_from(gram)] += RIDGE
         inverse = linalg.inv(gram, overwrite_a=True, check_finite=False) if len(items) else gram
         weights = inverse / -np.diag(inverse)[None, :]
         weights[np.diag_indices_from(weights)] = 0.0
-        return cls(items, weights.astype(np.float32), half_life_days)
+        if len(items) > NEIGHBOURS:
+            size = np.abs(weights)
+            least = -np.partition(-size, NEIGHBOURS, axis=0)[NEIGHBOURS]
+            weights[size <= least] = 0.0
+        row, column = np.nonzero(weights)
+        values = weights[row, column].astype(np.float32)
+        return cls(sparse.csr_array((values, (items[row], items[column])), shape=(n, n)))
 
     @staticmethod
-    def _matrix(history: History, items: NDArray[np.int64], half_life_days: float) -> sparse.csr_array:
-        return history.matrix(np.minimum(history.decayed(half_life_days), 3.0)).tocsc()[:, items].tocsr()
+    def matrix(history: History) -> sparse.csr_array:
+        """Customers by items: decayed purchase days, at most three."""
+        return history.matrix(np.minimum(history.decayed(HALF_LIFE_DAYS), 3.0).astype(np.float32))
 
     def scores(self, x: sparse.csr_array) -> NDArray[np.float32]:
-        """Score a block of customers over `items`: dense (customers, items)."""
-        scores: NDArray[np.float32] = x.astype(np.float32) @ self.weights
+        """Score a block of customers: dense (customers, items)."""
+        scores: NDArray[np.float32] = (x @ self.weights).toarray()
         return scores
 
-    def matrix(self, history: History) -> sparse.csr_array:
-        """Customers by participating items, decayed."""
-        return self._matrix(history, self.items, self.half_life_days)
+    def strongest(self, x: sparse.csr_array, row: NDArray, item: NDArray) -> NDArray[np.int64]:
+        """Give the owned item that speaks most for `item`, for each (row of x, item); -1 where none does."""
+        columns = self.weights.tocsc()
+        out = np.full(len(item), -1, np.int64)
+        for j, (r, i) in enumerate(zip(row, item, strict=True)):
+            span = slice(columns.indptr[i], columns.indptr[i + 1])
+            owned = slice(x.indptr[r], x.indptr[r + 1])
+            both, a, b = np.intersect1d(columns.indices[span], x.indices[owned], return_indices=True)
+            if len(both):
+                share = columns.data[span][a] * x.data[owned][b]
+                out[j] = both[share.argmax()] if share.max() > 0 else -1
+        return out
+
+    def state(self) -> dict[str, Any]:
+        """Everything as flat arrays."""
+        w = self.weights
+        return {"data": w.data, "indices": w.indices.astype(np.int32), "indptr": w.indptr.astype(np.int64)}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Rebuild from `state`."""
+        n = len(state["indptr"]) - 1
+        return cls(sparse.csr_array((state["data"], state["indices"], state["indptr"]), shape=(n, n)))

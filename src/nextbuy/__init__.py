@@ -1,0 +1,42 @@
+"""What will this customer buy next, when, and which offer is worth sending."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nextbuy import datasets
+    from nextbuy.mining import AssociationRules, SequentialRules
+    from nextbuy.orders import Catalog, InputError, Orders, read_catalog, read_orders
+    from nextbuy.predict import NextPurchase
+
+__version__ = "0.1.0"
+
+# loaded when first asked for: `import nextbuy` and `nextbuy --help` stay light
+_HOME = {
+    "AssociationRules": "mining",
+    "Catalog": "orders",
+    "InputError": "orders",
+    "NextPurchase": "predict",
+    "Orders": "orders",
+    "SequentialRules": "mining",
+    "datasets": "",
+    "read_catalog": "orders",
+    "read_orders": "orders",
+}
+
+__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - all strings, spelled once
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'nextbuy' has no attribute {name!r}")
+    home = _HOME[name]
+    if not home:
+        return import_module(f"nextbuy.{name}")
+    return getattr(import_module(f"nextbuy.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,71 @@
+"""What a prediction may look at: numbers of the customer, the item and the pair, all from before the cut."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nextbuy.predict.history import History
+    from nextbuy.predict.items import Items
+
+HALF_LIVES_DAYS = (7, 30, 90, 365)
+
+
+def customer_columns(history: History, customer: NDArray) -> dict[str, NDArray]:
+    """How active the customer is, and since when."""
+    c, cut = history.customers, history.cut
+    rhythm = np.where(c.visits > 1, (c.last_day - c.first_day) / np.maximum(c.visits - 1, 1), np.nan)
+    quiet = np.where(c.visits > 0, cut - c.last_day, np.nan)
+    return {name: column[customer].astype(np.float32) for name, column in {
+        "customer_visits": c.visits, "customer_visits_30": c.visits_30, "customer_visits_90": c.visits_90,
+        "customer_quiet_days": quiet, "customer_age_days": cut - c.first_day, "customer_rhythm_days": rhythm,
+        "customer_overdue": quiet / np.maximum(rhythm, 1), "customer_basket": c.basket, "customer_items": c.items,
+    }.items()}
+
+
+def visits_ahead(history: History, items: Items, customer: NDArray, *, horizon_days: int) -> NDArray[np.float64]:
+    """Order days to expect within the horizon: own rate, shrunk to the average customer's (worth 60 days)."""
+    c = history.customers
+    age = np.maximum(history.cut - c.first_day, 0)
+    rate = (np.maximum(c.visits - 1, 0) + 60 * items.orders_per_day) / (age + 60)
+    ahead: NDArray[np.float64] = rate[customer] * horizon_days
+    return ahead
+
+
+def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[str, NDArray]:
+    """How often and how lately the customer bought the item: one row for each pair of the history."""
+    h, c = history, history.customers
+    n = h.count
+    since, known = h.cut - h.last_day, h.cut - h.first_day
+    mean_log, square_log = h.log_gaps
+    mean, spread = items.intervals.own(h.item, n - 1, mean_log, square_log)
+    visits = c.visits[h.customer]
+    decayed = {f"pair_decayed_{life}": h.decayed(life) for life in HALF_LIVES_DAYS}
+    # a gamma-Poisson rate of repeats, shrunk to the item's own (worth 90 days)
+    usual = items.intervals.gaps / np.maximum(items.buyers * items.age_days / 2, 1.0)
+    rate = (n - 1 + 90 * usual[h.item]) / (known + 90)
+    columns = {
+        "closed_form": -np.expm1(-rate * horizon_days),
+        "pair_days": n, **decayed, "pair_since": since, "pair_known": known,
+        "pair_overdue": np.log(np.maximum(since, 1)) - mean, "pair_rhythm": mean, "pair_spread": spread,
+        "pair_share_visits": n / np.maximum(visits, 1), "pair_visits_since": visits - 1 - h.last_visit,
+        "pair_rate": n / np.maximum(known, 1),
+        "pair_rank_90": rank_within(h.customer, decayed["pair_decayed_90"]),
+        "pair_rank_days": rank_within(h.customer, n + 1e-6 * h.last_day),
+    }
+    return {name: column.astype(np.float32) for name, column in columns.items()}
+
+
+def rank_within(group: NDArray, value: NDArray) -> NDArray[np.int64]:
+    """Rank of each value within its group (sorted), 0 for the highest; ties to the earlier row."""
+    by = np.lexsort((-value, group))
+    new = np.ones(len(group), dtype=bool)
+    new[1:] = group[1:] != group[:-1]
+    starts = np.flatnonzero(new)
+    rank = np.empty(len(group), np.int64)
+    rank[by] = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
+    return rank

@@ -1,0 +1,74 @@
+"""One head: from features to a probability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nextbuy.predict.candidates import Candidates
+
+FEWEST_BOUGHT = 100  # fewer positive examples than this teach a booster nothing that the closed form does not know
+MOST_ROWS = 600_000
+TREES, RATE, LEAVES, LEAF = 120, 0.05, 15, 100
+
+
+@dataclass(frozen=True)
+class Head:
+    """Gradient boosting on past cut-offs, or the closed form where the past is too short for it.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Features, in order; "closed_form" is the first.
+    model : HistGradientBoostingClassifier or None
+    bought : int
+        Positive examples seen.
+    """
+
+    names: tuple[str, ...]
+    model: Any
+    bought: int
+
+    @classmethod
+    def fit(cls, parts: list[tuple[Candidates, NDArray[np.bool_]]], *, random_state: int) -> Self:
+        """Learn from candidates of past cut-offs and whether they were bought.
+
+        Where there are many rows, negatives are sampled with inverse weights; each customer counts by the square
+        root of their rows, so that a few shops with thousands of items do not speak for all.
+        """
+        names = parts[0][0].names if parts else ("closed_form",)
+        bought = int(sum(label.sum() for _, label in parts))
+        total = sum(len(label) for _, label in parts)
+        if bought < FEWEST_BOUGHT or bought == total:
+            return cls(names, None, bought)
+        random = np.random.default_rng(random_state)
+        share = min(1.0, max(MOST_ROWS - bought, 1) / max(total - bought, 1))
+        features, labels, weights = [], [], []
+        for candidates, label in parts:
+            rows = np.bincount(candidates.customer)[candidates.customer]
+            keep = label | (random.random(len(label)) < share)
+            features.append(candidates.features[keep])
+            labels.append(label[keep])
+            weights.append((np.where(label, 1.0, 1 / share) / np.sqrt(rows))[keep])
+        from sklearn.ensemble import HistGradientBoostingClassifier
+
+        model = HistGradientBoostingClassifier(
+            max_iter=TREES, learning_rate=RATE, max_leaf_nodes=LEAVES, min_samples_leaf=LEAF,
+            early_stopping=False, random_state=random_state,
+        )
+        model.fit(np.concatenate(features), np.concatenate(labels), np.concatenate(weights))
+        return cls(names, model, bought)
+
+    def probability(self, candidates: Candidates) -> NDArray[np.float64]:
+        """Chance of being bought within the horizon, one a candidate."""
+        if not len(candidates.item):
+            return np.zeros(0)
+        if self.model is None:
+            return np.clip(candidates.features[:, 0].astype(np.float64), 0.0, 1.0)
+        chance: NDArray[np.float64] = self.model.predict_proba(candidates.features)[:, 1]
+        return chance

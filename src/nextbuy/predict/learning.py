@@ -1,0 +1,140 @@
+"""Learning from several past cut-offs what is bought after them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nextbuy.mining.exposures import Purchases
+from nextbuy.mining.links import frequent, mine
+from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
+from nextbuy.predict.ease import Ease
+from nextbuy.predict.heads import Head
+from nextbuy.predict.items import Items
+from nextbuy.predict.triggers import Links
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nextbuy.predict.history import History, Timeline
+
+CUTOFFS = 3
+SHORTEST_HISTORY_DAYS = 60
+MOST_MINED = 6_000  # items whose pairs are tested: 36 million
+MIN_FOLLOWED, MIN_CUSTOMERS, FDR = 8, 20, 0.05
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What `NextPurchase` knows: the sources of candidates as of the end, and the two heads."""
+
+    sources: Sources
+    repeat: Head
+    new: Head
+    cutoffs: tuple[int, ...]
+
+
+def learn(
+    timeline: Timeline, cut: int, *, horizon_days: int, window_days: int, category: NDArray[np.int32],
+    durable: NDArray[np.bool_], random_state: int,
+) -> Learned:
+    """Fit both heads on cut-offs one horizon apart, strictly before `cut`; then everything else as of `cut`.
+
+    The rules that serve as features of the past cut-offs are mined from before the first of them: a rule that has
+    seen the days it predicts would teach the booster to trust it too much.
+    """
+    start = timeline.events.start
+    cuts = [cut - j * horizon_days for j in range(1, CUTOFFS + 1)]
+    cuts = [c for c in cuts if c - start >= max(SHORTEST_HISTORY_DAYS, horizon_days)]
+    repeats, news = [], []
+    links: tuple[Links, ...] = ()
+    if cuts:
+        links = mine_links(timeline.before(cuts[-1]), window_days=window_days, category=category)
+    for past in cuts:
+        history = timeline.before(past)
+        sources = gather(history, links, horizon_days=horizon_days, category=category, durable=durable)
+        bought = _bought(timeline.events, past, past + horizon_days)
+        for made, into in ((repeat_candidates, repeats), (new_candidates, news)):
+            candidates = made(history, sources)
+            into.append((candidates, _label(candidates, bought, history.n_items)))
+    history = timeline.before(cut)
+    links = mine_links(history, window_days=window_days, category=category)
+    sources = gather(history, links, horizon_days=horizon_days, category=category, durable=durable)
+    return Learned(
+        sources, Head.fit(repeats, random_state=random_state), Head.fit(news, random_state=random_state), tuple(cuts)
+    )
+
+
+def gather(
+    history: History, links: tuple[Links, ...], *, horizon_days: int, category: NDArray[np.int32], durable: NDArray[np.bool_]
+) -> Sources:
+    """Bring together what candidates are drawn from."""
+    items = Items.at(history, horizon_days=horizon_days, category=category, durable=durable)
+    return Sources(items, Ease.fit(history), links, horizon_days)
+
+
+def _bought(events: Purchases, start: int, stop: int) -> NDArray[np.int64]:
+    rows = (events.day >= start) & (events.day < stop)
+    return np.unique(events.customer[rows].astype(np.int64) * events.n_items + events.item[rows])
+
+
+def _label(candidates: Candidates, bought: NDArray[np.int64], n_items: int) -> NDArray[np.bool_]:
+    return np.isin(candidates.customer * n_items + candidates.item, bought)
+
+
+def mine_links(history: History, *, window_days: int, category: NDArray[np.int32]) -> tuple[Links, ...]:
+    """Mine sequential rules at item level, and at category level where there are categories."""
+    events = history.events
+    found = [_links(events, history.cut, window_days, by_category=False)]
+    if (category >= 0).any():
+        found.append(_links(_by_category(events, category), history.cut, window_days, by_category=True))
+    return tuple(links for links in found if links is not None)
+
+
+def _by_category(events: Purchases, category: NDArray[np.int32]) -> Purchases:
+    """Events of categories: one a customer, day and category, with the day it was last bought before."""
+    from dataclasses import replace
+
+    from nextbuy.mining.exposures import NEVER
+
+    code = category[events.item]
+    known = code >= 0
+    events, code = events.where(known), code[known]
+    by = np.lexsort((events.day, code, events.customer))
+    customer, day, code_by = events.customer[by], events.day[by], code[by]
+    same_pair = np.zeros(len(by), dtype=bool)
+    same_pair[1:] = (customer[1:] == customer[:-1]) & (code_by[1:] == code_by[:-1])
+    repeat = same_pair.copy()
+    repeat[1:] &= day[1:] == day[:-1]
+    rows = np.flatnonzero(~repeat)
+    previous = np.full(len(by), NEVER, np.int32)
+    later = rows[same_pair[rows]]
+    previous[later] = day[later - 1]
+    keep = by[rows]
+    back = np.argsort(keep, kind="stable")  # the order of events: customer, then day
+    chosen = keep[back]
+    mask = np.zeros(len(events.day), dtype=bool)
+    mask[chosen] = True
+    reduced = events.where(mask)
+    return replace(reduced, item=code[chosen], previous=previous[rows][back], n_items=int(category.max()) + 1)
+
+
+def _links(events: Purchases, cut: int, window_days: int, *, by_category: bool) -> Links | None:
+    from dataclasses import replace
+
+    buyers = np.bincount(events.item[events.first], minlength=events.n_items)
+    enough = max(MIN_FOLLOWED, int(np.sort(buyers)[-MOST_MINED]) if len(buyers) > MOST_MINED else 0)
+    events, kept = frequent(replace(events, end=cut), enough)
+    if events.n_items < 2:
+        return None
+    mined = mine(events, window_days=window_days, min_followed=MIN_FOLLOWED, min_customers=MIN_CUSTOMERS, fdr=FDR, cross_fit=False)
+    antecedent, consequent = kept[mined.antecedent], kept[mined.consequent]
+    by = np.lexsort((consequent, antecedent))
+    table = replace(mined.table, hazard=mined.table.hazard[by])
+    figures: dict[str, Any] = {
+        name: mined.columns[name][by] for name in (
+            "exposed", "followed", "confidence", "confidence_low", "confidence_high", "lag_p10", "lag_p50", "lag_p90")
+    }
+    return Links(antecedent[by], consequent[by], table, signal=mined.columns["timing_signal"][by], by_category=by_category, **figures)
