@@ -69,7 +69,7 @@ def test_meaning_of_names(name, role):
 
 
 def test_the_nearest_comes_first():
-    """Among several, an id comes before other columns of that meaning; typing errors are found by spelling."""
+    """An id comes before other columns of its meaning; typing errors are found by spelling."""
     assert likely("customer", ["customer_segment", "cust_id"])[0] == "cust_id"
     assert likely("item", ["itm_id", "x"]) == ["itm_id"]
 

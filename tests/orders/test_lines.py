@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -14,6 +14,7 @@ from nextbuy.orders.table import to_us
 whole = st.sampled_from([np.int32, np.int64, np.uint64])
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_sorted_rows_sorts_as_lexsort(data):
     """Packed or not, negative, huge or constant keys: the sorted keys are those of numpy's lexsort."""
@@ -50,7 +51,7 @@ def test_moments_are_microseconds():
 
 
 def test_offsets_and_order():
-    """Lines stand by customer, time, order and item, and the offsets mark where customers and orders begin."""
+    """Lines stand by customer, time, order, item; offsets mark where customers and orders begin."""
     rng = np.random.default_rng(7)
     rows = [
         {

@@ -90,7 +90,7 @@ def test_duplicates_count_over_lines_set_aside_too():
 
 
 def test_repeated_lines_are_merged():
-    """Two lines of one item in one order become one, with the pieces added and the price averaged by pieces."""
+    """Two lines of one item in one order become one: pieces added, price averaged by pieces."""
     orders = read(line(quantity=10, price=2.0), line(quantity=30, price=4.0))
     assert the(orders, "repeated_line")["merged"] == 1
     assert orders.quantity.tolist() == [40.0]
@@ -111,7 +111,7 @@ def test_return_is_seen_only_from_its_day_on():
 
 
 def test_return_without_purchase_is_set_aside():
-    """A return that nothing was bought for is set aside: another customer's or a later purchase does not count."""
+    """A return without purchase is set aside: another customer's or a later one does not count."""
     orders = read(
         line(),
         line(customer_id="bob", order_id="o2", timestamp="2026-02-01", quantity=-1),
@@ -148,7 +148,7 @@ def test_cancelled_orders_have_their_own_name():
     [(0.0, "zero_price"), (-3.0, "negative_price"), (251.0, "absurd_price"), ("free", "bad_price")],
 )
 def test_impossible_prices_become_unknown(price, code):
-    """A price of zero, below zero, over a hundred times the usual or none at all: the line stays, its price does not."""
+    """A price of zero, below, absurdly high or none at all: the line stays, its price does not."""
     usual = [line(order_id=f"u{k}", timestamp=f"2026-01-1{k}") for k in range(3)]
     orders = read(*usual, line(order_id="o2", timestamp="2026-02-01", price=price))
     found = the(orders, code)

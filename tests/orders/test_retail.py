@@ -56,10 +56,10 @@ def by_line(orders):
 
 
 def test_agrees_with_the_cleaned_history(orders, raw, shared_data):
-    """Every line of the published cleaning is here and no other, but for what we return, and what it throws away.
+    """Every line of the published cleaning is here and no other, but for what either throws away.
 
-    The cleaning leaves out item codes that are no goods (postage, manual entries, carriage, bank charges), lines
-    without price, and all returns without taking them off their purchases.
+    The cleaning leaves out item codes that are no goods (postage, manual entries, carriage, bank charges),
+    lines without price, and all returns without taking them off their purchases.
     """
     clean = read_orders(shared_data / "online_retail_1.parquet")
     ours, theirs = by_line(orders), by_line(clean)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextbuy.orders.returns import match_returns
@@ -36,6 +36,7 @@ lines = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(lines)
 def test_agrees_with_a_stack(rows):
     """The matching without loop gives what a stack per customer and item gives."""

@@ -1,5 +1,6 @@
 """Whatever a time column holds comes out as UTC microseconds."""
 
+# ruff: noqa: DTZ001 - times without zone are what is read here
 from __future__ import annotations
 
 import datetime as dt
@@ -9,7 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextbuy.orders import InputError, read_orders
@@ -17,7 +18,7 @@ from nextbuy.orders.times import read_times
 
 
 def read(values, *, time_format=None, timezone="UTC"):
-    """Times as datetime64, NaT where unknown, and the whole answer."""
+    """Give times as datetime64, NaT where unknown, and the whole answer."""
     column = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
     out = read_times([column], time_format=time_format, timezone=timezone)
     return np.where(out.known, out.us.astype("M8[us]"), np.datetime64("NaT")), out
@@ -59,6 +60,7 @@ def test_no_time(text):
     assert not read([text, "2026-01-01"])[1].known[0]
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.datetimes(dt.datetime(1990, 1, 1), dt.datetime(2040, 1, 1)), min_size=1, max_size=20))
 def test_formats_that_hold_a_day_past_twelve_are_told_apart(moments):
     """With one day past the twelfth, day-first and month-first texts give the same moments, without doubt."""

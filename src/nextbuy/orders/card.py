@@ -42,7 +42,8 @@ def as_html(orders: Orders) -> str:
     head = f"<b>Orders</b> &nbsp; {escape(_span(orders))}<br>{escape(' · '.join(_facts(orders)))}"
     if ledger:
         head += (
-            f"<br><small>{ledger['read']:,} lines read = {ledger['kept']:,} kept + {ledger['merged']:,} merged"
+            f"<br><small>{ledger['read']:,} lines read = {ledger['kept']:,} kept"
+            f" + {ledger['merged']:,} merged"
             f" + {ledger['set_aside']:,} set aside</small>"
         )
     rows = []

@@ -33,8 +33,8 @@ class Catalog:
     Attributes
     ----------
     table : pyarrow.Table
-        One row an item: item_id, then the other columns as they came; price, unit_margin, stock and quantity_per
-        as float64, durable as bool.
+        One row an item: item_id, then the other columns as they came; price, unit_margin, stock and
+        quantity_per as float64, durable as bool.
     problems : pyarrow.Table
         What was found on reading, in the form of `Orders.problems`.
     """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow.compute as pc
@@ -15,6 +16,7 @@ from nextbuy.orders.problems import SET_ASIDE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
     from nextbuy.orders.ids import Ids
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Read:
-    """Columns as numbers, by row of the source; `bought` marks the purchases that are neither set aside nor copies."""
+    """Columns as numbers, by row of the source; `bought` marks purchases not set aside and no copies."""
 
     item: Ids
     customer: Ids | None
@@ -55,26 +57,29 @@ def of_files(problems: Problems, raw: Raw) -> None:
     for k, part in enumerate(raw.parts):
         if part.encoding in {"utf-8", "utf-8-sig"} or not part.rows:
             continue
-        strange, example = np.zeros(part.rows, dtype=bool), ""
-        for name in part.names:
-            text = part.load(name)
-            marks = pc.invert(pc.string_is_ascii(text)).to_numpy().astype(bool)
-            if marks.any() and not example:
-                example = name
-            strange |= marks
+        texts = {n: part.load(n) for n in part.names}
+        strange = np.zeros(part.rows, dtype=bool)
+        for text in texts.values():
+            strange |= pc.invert(pc.string_is_ascii(text)).to_numpy().astype(bool)
         rows = np.flatnonzero(strange) if not part.encoding.startswith("utf") else np.arange(part.rows)
-        if not len(rows):
-            continue
-        start = int(raw.starts[k])
-        column = part.load(example or part.names[0])
         problems.add(
             "encoding",
-            example,
-            rows + start,
+            "",
+            rows + raw.starts[k],
             action=f"read as {part.encoding}",
-            show=lambda at, c=column, s=start: [str(c[int(r) - s].as_py()) for r in at],
+            show=partial(_strange_words, texts, int(raw.starts[k])),
             change="encoding='latin-1' or another, or save the file as UTF-8",
         )
+
+
+def _strange_words(texts: Mapping[str, pa.ChunkedArray], start: int, rows: NDArray[np.int64]) -> list[str]:
+    """Give the first value of each row that is not plain ASCII, or its first value."""
+    shown = []
+    for row in rows:
+        values = [(n, str(c[int(row) - start].as_py())) for n, c in texts.items()]
+        name, value = next((v for v in values if not v[1].isascii()), values[0])
+        shown.append(f"{name}={value!r}")
+    return shown
 
 
 def of_columns(problems: Problems, raw: Raw, names: Mapping[str, str | None]) -> None:
@@ -207,43 +212,36 @@ def of_times(problems: Problems, raw: Raw, read: Read, *, now: int, timezone: st
 
 
 def of_numbers(
-    problems: Problems, raw: Raw, role: str, values: NDArray[np.float64], marked: NDArray[np.int64]
-) -> None:
-    """Numbers with decimal commas, and those that are none."""
+    problems: Problems,
+    raw: Raw,
+    role: str,
+    values: NDArray[np.float64],
+    *,
+    commas: NDArray[np.int64],
+    unreadable: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Name numbers with decimal commas, and those that are none; a missing price is just unknown."""
     name, show = raw.name(role), raw.show(role)
     problems.add(
         "decimal_comma",
         name,
-        marked,
+        commas,
         show=show,
         action="commas and dots read as decimal marks or thousands",
         change=f"write {name} like 1234.5 in the source",
     )
+    how = f"write numbers into {name} in the source"
+    if role == "price":
+        problems.add("bad_price", name, unreadable, show=show, action="kept, price unknown", change=how)
+        return values
     bad = np.flatnonzero(np.isnan(values))
-    if role == "quantity":
-        problems.add(
-            "bad_quantity",
-            name,
-            bad,
-            show=show,
-            action="1 piece assumed",
-            change=f"fill {name} in the source",
-        )
-        values[bad] = 1.0
-    else:
-        problems.add(
-            "bad_price",
-            name,
-            bad,
-            show=show,
-            action="kept, price unknown",
-            change=f"fill {name} in the source",
-        )
+    problems.add("bad_quantity", name, bad, show=show, action="1 piece assumed", change=how)
+    return np.where(np.isnan(values), 1.0, values)
 
 
 def of_copies(problems: Problems, raw: Raw, read: Read) -> None:
     """Rows that agree with another in every column of the source: one stays."""
-    keys = [read.item.codes, read.times.us, read.quantity, read.price]
+    keys: list[NDArray[Any]] = [read.item.codes, read.times.us, read.quantity, read.price]
     keys += [ids.codes for ids in (read.customer, read.order) if ids is not None]
     rows = repeated(keys)
     copies = later_copies(rows, raw.all_columns(rows))

@@ -112,6 +112,7 @@ def map_columns(
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise InputError(
             f"Neither a customer column ({wanted['customer']!r}) nor an order column ({wanted['order']!r}): "
-            f"nothing says which lines belong together.{hint} {seen} Try {working_call(names, mapping, source)}."
+            f"nothing says which lines belong together.{hint} {seen} "
+            f"Try {working_call(names, mapping, source)}."
         )
     return mapping

@@ -63,7 +63,8 @@ def read_database(address: str, query: str | None) -> pa.Table:
     Raises
     ------
     InputError
-        When the query is missing, the driver is not installed or the database refuses. No message shows secrets.
+        When the query is missing, the driver is not installed or the database refuses. No message shows
+        secrets.
     """
     shown = safe_address(address)
     scheme = address.split("://", 1)[0].lower().split("+")[0]
@@ -73,9 +74,7 @@ def read_database(address: str, query: str | None) -> pa.Table:
             "Or read the rows yourself and give the frame."
         )
     if not query:
-        raise InputError(
-            f"{shown} needs a query. Try read_orders({shown!r}, query='SELECT * FROM order_lines')."
-        )
+        raise InputError(f"{shown} needs a query=, the SELECT that gives the order lines.")
     try:
         driver = import_module(f"{_DRIVERS[scheme]}.dbapi")
     except ImportError as error:

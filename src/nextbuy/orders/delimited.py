@@ -1,4 +1,4 @@
-"""Text files with delimiters: the delimiter and the encoding found out, malformed lines set aside, not fatal."""
+"""Text files with delimiters: delimiter and encoding found out, malformed lines set aside."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ def _candidates(path: Path, head: bytes) -> list[str]:
         if max(even, odd) > 0.3 * len(head) / 2 and min(even, odd) < 0.01 * len(head):
             return ["utf-16-le" if odd > even else "utf-16-be"]
         raise InputError(
-            f"{path.name} is binary, not text. nextbuy reads .csv, .csv.gz and .parquet: check the file's type."
+            f"{path.name} is binary, not text. nextbuy reads .csv, .csv.gz and .parquet: "
+            "check the file's type."
         )
     return ["utf-8", "cp1252", "latin-1"]
 
@@ -100,7 +101,7 @@ def _decode(head: bytes, codec: str) -> list[str]:
 
 
 def _delimiter(lines: list[str], wanted: Collection[str]) -> str:
-    """Choose the delimiter whose header holds most wanted names, then most columns of one count over the lines."""
+    """Choose the delimiter whose header holds most wanted names, then the one that fits most lines."""
 
     def score(mark: str) -> tuple[int, int, int]:
         rows = list(csv.reader(lines, delimiter=mark))

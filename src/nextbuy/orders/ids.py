@@ -38,6 +38,13 @@ def is_text(kind: pa.DataType) -> bool:
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
     """Join the chunks of a column."""
+    if pa.types.is_string_view(column.type):
+        # views have few kernels
+        column = column.cast(pa.string())
+    if not column.num_chunks:
+        return (
+            pa.nulls(0, column.type) if not pa.types.is_dictionary(column.type) else pa.nulls(0, pa.string())
+        )
     if column.num_chunks == 1:
         return column.chunk(0)
     joined = column.combine_chunks()
@@ -51,6 +58,10 @@ def blank(text: pa.Array) -> pa.Array:
 
 def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
     """Codes by row (-1: null) and the distinct values."""
+    if isinstance(column.type, pa.BaseExtensionType) or pa.types.is_nested(column.type):
+        # UUIDs and the like have no kernels: by their text
+        texts = [None if v is None else str(v) for v in column.to_pylist()]
+        column = pa.chunked_array([pa.array(texts, pa.string())])
     if pa.types.is_dictionary(column.type):
         whole = one_array(column.unify_dictionaries())
     else:
@@ -85,8 +96,6 @@ def plain(values: pa.Array) -> pa.Array:  # noqa: PLR0911 - one return a type re
         return pa.array(
             [v and v.decode("utf-8", "backslashreplace") for v in values.to_pylist()], pa.string()
         )
-    if pa.types.is_nested(kind):
-        return pa.array([None if v is None else str(v) for v in values.to_pylist()], pa.string())
     return values.cast(pa.string())
 
 
@@ -103,6 +112,13 @@ def normal_text(values: pa.Array) -> tuple[pa.Array, NDArray[np.bool_]]:
     if dotted and pc.all(pc.match_substring_regex(known, _WHOLE)).as_py():
         stripped = pc.replace_substring_regex(stripped, r"\.0+$", "")
     return stripped, spaced
+
+
+def _holds_ids(values: pa.Array) -> bool:
+    known = values.drop_null()
+    return len(known) > 0 and not (
+        is_text(known.type) and pc.all(blank(pc.utf8_trim_whitespace(known))).as_py()
+    )
 
 
 def read_ids(columns: Sequence[pa.ChunkedArray], mixed: Sequence[NDArray[np.int64]] = ()) -> Ids:
@@ -127,7 +143,7 @@ def read_ids(columns: Sequence[pa.ChunkedArray], mixed: Sequence[NDArray[np.int6
     odd: list[NDArray[np.int64]] = list(mixed)
     texts = [is_text(v.type) for v in values]
     # a piece without any id has no type to differ by
-    held = [v.null_count < len(v) for v in values]
+    held = [_holds_ids(v) for v in values]
     if any(t for t, h in zip(texts, held, strict=True) if h):
         numbers = [k for k, t in enumerate(texts) if not t and held[k]]
         fewer = sum(sizes[k] for k in numbers) * 2 <= sum(s for s, h in zip(sizes, held, strict=True) if h)

@@ -1,4 +1,4 @@
-"""The checks over lines: owners, returns, prices, baskets, catalog; see `checks` for those over one column."""
+"""The checks over lines: owners, returns, prices, baskets, catalog."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def of_returns(
 
 
 def _marked_orders(read: Read, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Say which rows stand in orders marked as cancelled: a letter before a number, where other orders are numbers."""
+    """Say which rows stand in orders marked as cancelled: a letter before the number that others are."""
     if read.order is None or not pa.types.is_string(read.order.values.type):
         return np.zeros(len(rows), dtype=bool)
     plain = pc.match_substring_regex(read.order.values, r"^\d+$")
@@ -159,7 +159,8 @@ def _absurd(read: Read) -> NDArray[np.int64]:
     if not some.any():
         return np.zeros(0, np.int64)
     rows, item, price = rows[some], item[some], price[some]
-    # item and price in one number: the bits of a positive float sort as it does, and seven digits are enough here
+    # item and price in one number: the bits of a positive float sort as it does;
+    # seven digits are enough here
     by = np.sort((item.astype(np.uint64) << np.uint64(32)) | price.astype(np.float32).view(np.uint32))
     owner = (by >> np.uint64(32)).astype(np.int64)
     starts = np.flatnonzero(np.append(True, np.diff(owner) != 0))
@@ -234,7 +235,8 @@ def of_orders(
             name,
             kept[by[many[basket]]],
             show=raw.show("order", "customer"),
-            action=f"kept: {int(many.sum()):,} baskets of {LARGE_BASKET} or more items, usually wholesale or merged tills",
+            action=f"kept: {int(many.sum()):,} baskets of {LARGE_BASKET} or more items, "
+            "usually wholesale or merged tills",
             change="leave such customers out of the source if they are not whom you sell to",
         )
 

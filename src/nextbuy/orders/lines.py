@@ -1,8 +1,8 @@
 """Order lines as coded arrays, and the canonical numbering of customers, orders and items.
 
-Codes never depend on the order of the rows nor on the spelling of the ids: customers and items are numbered by
-what happened (how much, when), and an id only breaks a tie between two that are alike in everything. So shuffled
-rows or renamed ids give the same arrays, the same sums of floats and the same ties in every ranking.
+Codes never depend on the order of the rows nor on the spelling of the ids: customers and items are numbered
+by what happened (how much, when), and an id only breaks a tie between two that are alike in everything. So
+shuffled rows or renamed ids give the same arrays, the same sums of floats and the same ties in every ranking.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Lines:
     """Purchases as read, in any order, one row each, and the returns that were matched to them.
 
     `customer`, `order` and `item` are codes into the id arrays of `Orders`; `time` is microseconds since
-    1970-01-01 UTC; `price` is NaN where unknown. `return_line` points at the purchase that a return cancels, in
-    whole or in part (`return_quantity` > 0), from `return_time` on.
+    1970-01-01 UTC; `price` is NaN where unknown. `return_line` points at the purchase that a return cancels,
+    in whole or in part (`return_quantity` > 0), from `return_time` on.
     """
 
     customer: NDArray[np.int32]
@@ -121,7 +121,7 @@ def _id_rank(ids: pa.Array) -> NDArray[np.int64]:
 
 
 def _renumber(order: NDArray[np.int64], size: int) -> NDArray[np.int32]:
-    """Give old code -> new code where `order` lists the old codes that stay, in their new order; -1 for the rest."""
+    """Give old code -> new code, where `order` lists the old codes that stay; -1 for the rest."""
     new = np.full(size, -1, np.int32)
     new[order] = np.arange(len(order), dtype=np.int32)
     return new

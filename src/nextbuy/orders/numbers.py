@@ -20,8 +20,8 @@ _THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 _COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+$"
 
 
-def _from_text(text: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Numbers of text (NaN: none) and which of them had a decimal comma or thousands separators."""
+def _from_text(text: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Numbers of text (NaN: none), which had a decimal comma or thousands separators, and which are none."""
     coded = text if pa.types.is_dictionary(text.type) else text.dictionary_encode()
     words = pc.utf8_trim_whitespace(coded.dictionary.cast(pa.string()))
     words = pc.if_else(blank(words), pa.scalar(None, pa.string()), words)
@@ -32,7 +32,8 @@ def _from_text(text: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     if pc.any(left).as_py():
         comma = pc.and_(left, pc.fill_null(pc.match_substring_regex(words, _COMMA), fill_value=False))
         thousands = pc.and_(left, pc.fill_null(pc.match_substring_regex(words, _THOUSANDS), fill_value=False))
-        # "1,234" is both: the column's other values decide, and if none does, a comma before three digits is thousands
+        # "1,234" is both: the column's other values decide,
+        # and if none does, a comma before three digits is thousands
         only_comma = pc.any(pc.and_not(comma, thousands)).as_py()
         as_comma = comma if only_comma else pc.and_not(comma, thousands)
         as_thousands = pc.and_not(thousands, as_comma)
@@ -46,10 +47,13 @@ def _from_text(text: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         marked = pc.or_(as_comma, as_thousands).to_numpy(zero_copy_only=False)
     values = np.append(number.to_numpy(zero_copy_only=False).astype(np.float64), np.nan)
     codes = pc.fill_null(coded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
-    return values[codes], np.append(marked, [False])[codes]
+    none = pc.and_not(words.is_valid(), number.is_valid()).to_numpy(zero_copy_only=False)
+    return values[codes], np.append(marked, [False])[codes], np.append(none, [False])[codes]
 
 
-def read_numbers(columns: Sequence[pa.ChunkedArray]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def read_numbers(
+    columns: Sequence[pa.ChunkedArray],
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Read a column of numbers that may come in several pieces of different types.
 
     Returns
@@ -58,29 +62,30 @@ def read_numbers(columns: Sequence[pa.ChunkedArray]) -> tuple[NDArray[np.float64
         NaN where missing, not a number or infinite.
     marked : ndarray of int64
         Rows whose text had a decimal comma or thousands separators.
+    unreadable : ndarray of int64
+        Rows that hold something which is no finite number.
     """
-    values, marked, start = [], [], 0
+    values, marked, unreadable, start = [], [], [], 0
     for column in columns:
         whole = one_array(column)
-        if is_text(whole.type):
-            number, rows = _from_text(whole)
-            marked.append(np.flatnonzero(rows) + start)
-        elif (
-            pa.types.is_nested(whole.type) or pa.types.is_temporal(whole.type) or pa.types.is_null(whole.type)
-        ):
-            number = np.full(len(whole), np.nan)
+        if pa.types.is_dictionary(whole.type) and not is_text(whole.type):
+            whole = whole.dictionary_decode()
+        kind = whole.type
+        number = np.full(len(whole), np.nan)
+        if is_text(kind):
+            number, separated, none = _from_text(whole)
+            marked.append(np.flatnonzero(separated) + start)
+        elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+            number = whole.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+            none = np.isinf(number)
         else:
-            if pa.types.is_dictionary(whole.type):
-                whole = whole.dictionary_decode()
-            kept = (
-                whole.cast(pa.float64(), safe=False)
-                if not pa.types.is_binary(whole.type)
-                else pa.nulls(len(whole), pa.float64())
-            )
-            number = kept.to_numpy(zero_copy_only=False)
-        values.append(number)
+            none = whole.is_valid().to_numpy(zero_copy_only=False)
+        unreadable.append(np.flatnonzero(none) + start)
+        values.append(np.where(none, np.nan, number) if none.any() else number)
         start += len(whole)
-    out = np.concatenate(values) if values else np.zeros(0)
-    if not np.isfinite(out).all():
-        out = np.where(np.isfinite(out), out, np.nan)
-    return out, np.concatenate(marked) if marked else np.zeros(0, np.int64)
+    out = np.concatenate([*values, np.zeros(0)])
+    return out, _joined(marked), _joined(unreadable)
+
+
+def _joined(rows: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.concatenate([*rows, np.zeros(0, np.int64)])

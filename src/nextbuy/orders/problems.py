@@ -37,7 +37,7 @@ _LONGEST = 80
 
 @dataclass(eq=False)
 class Problem:
-    """One check that found something; `rows` are row numbers over all parts, or None for lines outside them."""
+    """One check that found something; `rows` counts over all parts, None for lines outside them."""
 
     code: str
     column: str
@@ -133,7 +133,8 @@ class Problems:
             for row in self.table().to_pylist()
         ]
         raise InputError(
-            f"{len(lines)} problem{'s' * (len(lines) > 1)} in {self.ledger()['read']:,} lines (on_problem='raise'):\n"
+            f"{len(lines)} problem{'s' * (len(lines) > 1)} in {self.ledger()['read']:,} lines "
+            "(on_problem='raise'):\n"
             + "\n".join(lines)
             + "\nTry on_problem='keep' to have them handled and listed in orders.problems."
         )

@@ -70,7 +70,7 @@ class Raw:
         return str(value) if hasattr(value, "isoformat") else value
 
     def all_columns(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        """Give codes of the values of some rows, sorted, for every column of the source, one after the other."""
+        """Give codes of the values of some rows, in rising order, column after column of the source."""
         part_of = np.searchsorted(self.starts, rows, side="right") - 1
         for name in dict.fromkeys(n for p in self.parts for n in p.names):
             pieces = []
@@ -93,6 +93,6 @@ def _words(column: pa.ChunkedArray) -> pa.Array:
     whole = one_array(column.unify_dictionaries())
     if pa.types.is_dictionary(whole.type):
         whole = whole.dictionary_decode()
-    if pa.types.is_nested(whole.type):
+    if pa.types.is_nested(whole.type) or isinstance(whole.type, pa.BaseExtensionType):
         return pa.array([str(v) for v in whole.to_pylist()], pa.string())
     return whole.cast(pa.string()) if pa.types.is_large_string(whole.type) else whole

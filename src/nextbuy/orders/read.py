@@ -49,13 +49,14 @@ def read_orders(
     Parameters
     ----------
     source : path, glob, list of them, frame, list of dict, database address, or Orders
-        .csv (also .csv.gz, .tsv, .txt; the delimiter is found out) and .parquet files; a pandas, polars or pyarrow
-        frame, a DuckDB relation, or anything with the Arrow stream protocol; rows as dicts; a database address
-        such as "sqlite:///shop.db" together with `query`. `Orders` pass through.
+        .csv (also .csv.gz, .tsv, .txt; the delimiter is found out) and .parquet files; a pandas, polars or
+        pyarrow frame, a DuckDB relation, or anything with the Arrow stream protocol; rows as dicts; a
+        database address such as "sqlite:///shop.db" together with `query`. `Orders` pass through.
     customer, order, time, item, quantity, price : str or None
-        The source's names of the columns. Without an order column, a customer's lines of one moment are one order;
-        without a customer column, each order stands alone (`has_customers` is False); without quantity, each line
-        is one piece; without price, prices are unknown. None leaves a column out though it is there.
+        The source's names of the columns. Without an order column, a customer's lines of one moment are one
+        order; without a customer column, each order stands alone (`has_customers` is False); without
+        quantity, each line is one piece; without price, prices are unknown. None leaves a column out though
+        it is there.
     catalog : source of a catalog, or Catalog, optional
         See `read_catalog`.
     query : str, optional
@@ -63,8 +64,8 @@ def read_orders(
     as_of : date, datetime or ISO string, default now
         Lines at or after it cannot have happened yet and are set aside.
     time_format : str, optional
-        strptime format of a text column such as "%d/%m/%Y %H:%M", or unit of epoch numbers: "s", "ms", "us", "ns",
-        "D". Without it ISO dates are read as such, and of day-first and month-first the one that fits.
+        strptime format of a text column such as "%d/%m/%Y %H:%M", or unit of epoch numbers: "s", "ms", "us",
+        "ns", "D". Without it ISO dates are read as such, and of day-first and month-first the one that fits.
     timezone : str, default "UTC"
         The zone of times that carry none, such as "Europe/Berlin". Everything inside is UTC.
     encoding : str, optional
@@ -80,16 +81,17 @@ def read_orders(
     Raises
     ------
     InputError
-        When the source or a column cannot be read at all; with on_problem="raise" when any check finds anything.
+        When the source or a column cannot be read at all; with on_problem="raise" when any check finds
+        anything.
 
     Examples
     --------
     >>> from nextbuy.orders import read_orders
     >>> orders = read_orders([
-    ...     {"customer_id": "Ann", "order_id": 1, "timestamp": "2026-03-01", "item_id": "tiles", "quantity": 40},
-    ...     {"customer_id": "Ann", "order_id": 2, "timestamp": "2026-04-20", "item_id": "bathtub", "quantity": 1},
-    ...     {"customer_id": "Ann", "order_id": 3, "timestamp": "2026-04-28", "item_id": "tiles", "quantity": -10},
-    ...     {"customer_id": None, "order_id": 4, "timestamp": "2026-05-01", "item_id": "tap", "quantity": 1},
+    ...     {"customer_id": "Al", "order_id": 1, "timestamp": "2026-03-01", "item_id": "tub", "quantity": 4},
+    ...     {"customer_id": "Al", "order_id": 2, "timestamp": "2026-04-20", "item_id": "tap", "quantity": 1},
+    ...     {"customer_id": "Al", "order_id": 3, "timestamp": "2026-04-28", "item_id": "tub", "quantity": -1},
+    ...     {"customer_id": "", "order_id": 4, "timestamp": "2026-05-01", "item_id": "tap", "quantity": 1},
     ... ], as_of="2026-06-01")
     >>> orders
     Orders: 1 customer, 2 orders, 2 items, 2 lines, 2026-03-01 to 2026-04-20; 2 problems
@@ -100,9 +102,9 @@ def read_orders(
     0  missing_customer     1       0          1
     1            return     1       1          0
     >>> orders.frame()[["item_id", "quantity"]]
-       item_id  quantity
-    0    tiles      30.0
-    1  bathtub       1.0
+      item_id  quantity
+    0     tub       3.0
+    1     tap       1.0
     """
     if on_problem not in {"keep", "raise"}:
         raise InputError(
@@ -138,8 +140,8 @@ def read_orders(
     checks.of_times(problems, raw, read, now=now, timezone=timezone)
     for role in ("quantity", "price"):
         if raw.has(role):
-            values, marked = read_numbers(raw.columns(role))
-            checks.of_numbers(problems, raw, role, values, marked)
+            values, commas, unreadable = read_numbers(raw.columns(role))
+            values = checks.of_numbers(problems, raw, role, values, commas=commas, unreadable=unreadable)
             setattr(read, role, values)
     checks.of_copies(problems, raw, read)
     checks.of_quantities(problems, raw, read)
@@ -191,7 +193,8 @@ def _mapped(parts: Sequence[Part], names: dict[str, str | None], source: Any) ->
         absent = [n for n in keys.values() if n not in part.names]
         if absent:
             raise InputError(
-                f"{part.label} has no column {absent[0]!r}, which other files have. Columns seen in {part.label}: "
+                f"{part.label} has no column {absent[0]!r}, which other files have. "
+                f"Columns seen in {part.label}: "
                 f"{', '.join(part.names)}. Rename it there, or read that file by itself."
             )
         map_columns(part.names, keys, source, where=part.label)

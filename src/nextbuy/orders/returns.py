@@ -16,10 +16,10 @@ def match_returns(
     """Match the returns (quantity < 0) of each group to its latest purchases at or before them.
 
     A return may cancel several purchases, a purchase may be cancelled by several returns. Seen as a stack of
-    pieces, every piece returned was put there by the last purchase that reached its height; so heights are cut at
-    every level where a purchase or a return began or ended, and in each slice purchases and returns alternate.
-    Below the first purchase lies a made-up one that takes what nothing else covers. No loop; O(e log e) for e
-    slices, usually little more than lines.
+    pieces, every piece returned was put there by the last purchase that reached its height; so heights are
+    cut at every level where a purchase or a return began or ended, and in each slice purchases and returns
+    alternate. Below the first purchase lies a made-up one that takes what nothing else covers. No loop; O(e
+    log e) for e slices, usually little more than lines.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where order lines come from: files, frames, queries; each opened as parts whose columns are read when asked."""
+"""Where order lines come from: files, frames, queries; opened as parts whose columns are read when asked."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ def _file(path: Path, wanted: Collection[str], encoding: str | None) -> Part:
         excel = " Save the sheet as CSV." if name.endswith((".xlsx", ".xls", ".ods")) else ""
         raise InputError(
             f"{path.name} is none of the files that can be read: "
-            f"{', '.join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES))}.{excel} Or read it yourself and give the frame."
+            f"{', '.join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES))}.{excel} "
+            "Or read it yourself and give the frame."
         )
     read = read_delimited(path, wanted=wanted, encoding=encoding)
     part = _table_part(read.table)
@@ -195,16 +196,16 @@ def _frame(source: Any) -> tuple[list[Part], str]:
         source = source.collect()
     if isinstance(source, pa.Table):
         return [_table_part(source)], "pyarrow"
-    if hasattr(source, "__arrow_c_stream__"):
-        table = pa.table(source)
-        backend = {"polars": "polars", "pyarrow": "pyarrow"}.get(module, "pandas")
-        return [_table_part(table)], backend
+    backend = {"polars": "polars", "pyarrow": "pyarrow"}.get(module, "pandas")
     try:
+        if hasattr(source, "__arrow_c_stream__"):
+            return [_table_part(pa.table(source))], backend
         import narwhals as nw
 
-        return [_table_part(nw.from_native(source, eager_only=True).to_arrow())], "pandas"
-    except TypeError as error:
+        return [_table_part(nw.from_native(source, eager_only=True).to_arrow())], backend
+    except (TypeError, pa.ArrowException) as error:
         raise InputError(
-            f"A {type(source).__name__} holds no order lines. Give a path or glob of .csv or .parquet files, a pandas, "
-            "polars or pyarrow frame, a DuckDB relation, a list of dicts, or a database address with query=."
+            f"A {type(source).__name__} holds no order lines. Give a path or glob of .csv or .parquet files, "
+            "a pandas, polars or pyarrow frame, a DuckDB relation, a list of dicts, "
+            "or a database address with query=."
         ) from error

@@ -28,7 +28,7 @@ Moment = str | datetime | np.datetime64
 
 
 def to_us(moment: Any, *, name: str = "as_of") -> int:
-    """Microseconds since 1970-01-01 UTC of a date, datetime or ISO string; without a zone it is read as UTC."""
+    """Microseconds since 1970-01-01 UTC of a date, datetime or ISO string; no zone means UTC."""
     import pandas as pd
 
     try:
@@ -70,7 +70,8 @@ class Orders:
     customer_ids, order_ids, item_ids : pyarrow.Array
         The caller's own ids by code.
     customer_hash : ndarray of uint64
-        A number by customer from that customer's own times and quantities alone: for stable halves and samples.
+        A number by customer from that customer's own times and quantities alone: for stable halves and
+        samples.
     catalog : Catalog or None
     backend : {"pandas", "polars", "pyarrow"}
         The kind of frame that results come back in.
@@ -126,8 +127,8 @@ class Orders:
     def problems(self) -> Any:
         """What the checks found, as a frame of the caller's kind, one row a problem.
 
-        Columns: problem (code), column, rows, kept, merged, set_aside (what became of the rows), examples (up to
-        three, with their place), action (what was done), change (how to have it otherwise).
+        Columns: problem (code), column, rows, kept, merged, set_aside (what became of the rows), examples (up
+        to three, with their place), action (what was done), change (how to have it otherwise).
         """
         frame = to_frame(self.problem_table, self.backend)
         if self.backend == "pandas":
@@ -185,11 +186,11 @@ class Orders:
         return _EPOCH + timedelta(days=int(self.day.max()) + 1)
 
     def before(self, as_of: Moment) -> Orders:
-        """Give what was known at `as_of`: orders strictly before it, and of the returns only those before it."""
+        """Give what was known at `as_of`: orders strictly before it, less the returns before it."""
         return self._with(known_before=to_us(as_of))
 
     def level(self, level: str) -> Orders:
-        """Give the same orders with items replaced by their `level` ("item", or a catalog column like "category").
+        """Give the same orders with items replaced by their `level`: "item", or a catalog column.
 
         Items without a category keep their own id, so that nothing is lost.
         """

@@ -1,4 +1,4 @@
-"""Moments from whatever a time column holds: datetimes, dates, text, epoch numbers; always UTC microseconds."""
+"""Moments from whatever a time column holds, text or numbers or datetimes: always UTC microseconds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 @dataclass(eq=False)
 class Times:
-    """Microseconds since 1970-01-01 UTC by row, which are known, and what had to be assumed for which rows."""
+    """Microseconds since 1970-01-01 UTC by row, and what had to be assumed for which rows."""
 
     us: NDArray[np.int64]
     known: NDArray[np.bool_]
@@ -116,10 +116,7 @@ def _from_arrow(whole: pa.Array) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 def _read_texts(
     texts: list[tuple[int, pa.Array]], out: Times, naive: NDArray[Any], time_format: str | None
 ) -> None:
-    words = [
-        one_array(pa.chunked_array([t]).dictionary_encode()) if not pa.types.is_dictionary(t.type) else t
-        for _, t in texts
-    ]
+    words = [t if pa.types.is_dictionary(t.type) else t.dictionary_encode() for _, t in texts]
     distinct = pa.concat_arrays([w.dictionary.cast(pa.string()) for w in words])
     unit = time_format if time_format in _PER_UNIT else None
     read = parse_text(distinct, None if unit else time_format)
@@ -157,7 +154,7 @@ def _read_numbers(numbers: list[tuple[int, NDArray[Any]]], out: Times, time_form
 
 
 def _epoch(number: NDArray[np.float64], unit: str | None) -> tuple[NDArray[np.int64], NDArray[np.bool_], str]:
-    """Read epoch numbers in `unit`, or in the one that their size says; the last result names a bold guess."""
+    """Read epoch numbers in `unit`, or in the one their size says; the last result names a bold guess."""
     known = np.isfinite(number)
     number = np.where(known, number, 0.0)
     assumed = ""

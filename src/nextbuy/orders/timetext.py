@@ -24,14 +24,17 @@ _CLOCK = (
     r"(?:[T ,]+(?P<h>\d{1,2}):(?P<m>\d{2})(?::(?P<s>\d{2})(?:[.,](?P<f>\d{1,9}))?)?"
     r"(?:\s*(?P<half>[AaPp])\.?[Mm]\.?)?)?"
 )
-_THREE = rf"^(?P<a>\d{{1,4}})(?P<mark>[/.\- ])(?P<b>\d{{1,2}})[/.\- ](?P<c>\d{{1,4}}){_CLOCK}\s*(?P<zone>{_ZONE[1:-1]})?$"
+_THREE = (
+    r"^(?P<a>\d{1,4})(?P<mark>[/.\- ])(?P<b>\d{1,2})[/.\- ](?P<c>\d{1,4})"
+    rf"{_CLOCK}\s*(?P<zone>{_ZONE[1:-1]})?$"
+)
 _NAMED = r"(?i)(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
 _DIGITS = r"^\d+(\.\d+)?$"
 
 
 @dataclass(frozen=True, eq=False)
 class Written:
-    """What the distinct texts of a time column say; `digits` marks plain numbers, which are left to the caller."""
+    """What the distinct texts of a time column say; `digits` marks plain numbers, left to the caller."""
 
     us: NDArray[np.int64]
     known: NDArray[np.bool_]
