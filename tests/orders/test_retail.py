@@ -110,3 +110,17 @@ def test_returns_take_off_what_was_bought(orders, raw):
     assert (lines.return_time >= lines.time[lines.return_line]).all()
     taken = np.bincount(lines.return_line, lines.return_quantity, minlength=len(lines.quantity))
     assert (taken <= lines.quantity + 1e-6).all()
+
+
+def test_shuffled_and_renamed_the_arrays_are_the_same(orders, raw):
+    """Half a million real lines, ties and all: row order and spelling of ids leave no trace in the arrays."""
+    other = raw.sample(frac=1, random_state=3)
+    rng = np.random.default_rng(0)
+    for column in ("CustomerID", "StockCode"):
+        names = [n for n in other[column].unique() if n]
+        spelled = {n: f"z{k}" for n, k in zip(names, rng.permutation(len(names)), strict=True)}
+        other[column] = other[column].map(spelled).fillna("")
+    again = read_orders(other, **NAMES)
+    for name in ("customer", "order", "item", "time", "quantity", "price", "customer_hash"):
+        np.testing.assert_array_equal(getattr(orders, name), getattr(again, name), err_msg=name)
+    assert orders.ledger == again.ledger

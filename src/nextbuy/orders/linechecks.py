@@ -74,8 +74,10 @@ def of_returns(
     by_item = sum_by(i, own, len(read.item.values))
     # between two orders of one moment their content decides, never their ids
     content = sum_by(o, mix(own + by_item[i]), int(o.max(initial=-1)) + 1)
+    each = read.price[live]
+    tie = mix(content[o] + np.where(np.isnan(each), -1.0, each).view(np.uint64))
     group = c.astype(np.int64) * len(read.item.values) + i
-    at, of, pieces = match_returns(group, read.times.us[live], read.quantity[live], content[o])
+    at, of, pieces = match_returns(group, read.times.us[live], read.quantity[live], tie)
     returned, purchase = live[at], live[of]
     waiting = negative[read.bought[negative]]
     problems.set_aside(np.setdiff1d(waiting, returned))

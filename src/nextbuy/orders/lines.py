@@ -155,7 +155,9 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     own = mix(t.astype(np.uint64) + mix(quantity.view(np.uint64)))
     item_hash = sum_by(i, own, len(item_ids))
     customer_hash = sum_by(c, mix(own), len(customer_ids))
-    both = mix(customer_hash[c] + item_hash[i] * np.uint64(0x9E3779B97F4A7C15) + own)
+    # two items always bought together can still differ in price
+    paid_each = own + mix(np.where(np.isnan(price), -1.0, price).view(np.uint64))
+    both = mix(customer_hash[c] + item_hash[i] * np.uint64(0x9E3779B97F4A7C15) + mix(paid_each))
     item_tie, customer_tie = sum_by(i, both, len(item_ids)), sum_by(c, both, len(customer_ids))
 
     count = np.bincount(i, minlength=len(item_ids))
@@ -173,7 +175,7 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     group = np.empty(len(rows), np.int64)
     group[by_order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
     moment = np.minimum.reduceat(t[by_order], starts) if len(starts) else t
-    content = sum_by(group.astype(np.int32), mix(i.astype(np.uint64) + own), len(starts))
+    content = sum_by(group.astype(np.int32), mix(i.astype(np.uint64) + paid_each), len(starts))
     owner, old_order = c[by_order][starts], o[by_order][starts]
     orders = sorted_rows(owner, moment, content, old_order)
     order = _renumber(orders, len(starts))[group]
