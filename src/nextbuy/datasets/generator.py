@@ -118,7 +118,7 @@ def make_orders(
         First day, ISO.
     scale : {"store", "grocery"}
         "store": the shop's own some 550 items, 5.5 unplanned orders a customer, of 2.4 lines. "grocery":
-        50,000 items, 6 unplanned orders of 15 lines. The three parameters below replace these numbers.
+        50,000 items, 6 unplanned orders of 17.5 lines. The three parameters below replace these numbers.
         Projects and goods that run out add some 10 orders a customer, with fewer lines.
     items : int or None
         Filler items are added to the shop's own until there are so many; they take a share of the unplanned

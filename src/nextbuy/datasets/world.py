@@ -33,7 +33,7 @@ class Preset(NamedTuple):
     lines_per_order: float
 
 
-SCALES: dict[str, Preset] = {"store": Preset(None, 5.5, 2.4), "grocery": Preset(50_000, 6.0, 15.0)}
+SCALES: dict[str, Preset] = {"store": Preset(None, 5.5, 2.4), "grocery": Preset(50_000, 6.0, 17.5)}
 
 
 @dataclass(frozen=True, eq=False)
