@@ -50,6 +50,15 @@ def _whole(one_id: Any) -> str:
     return str(one_id)
 
 
+def codes_of(known: pa.Array, ids: Sequence[Any]) -> NDArray[np.int64]:
+    """Give the place of each id among the known ones; -1 where unknown. 1, 1.0 and "1" are one id."""
+    if not len(known):
+        return np.full(len(ids), -1, np.int64)
+    asked = pc.utf8_trim_whitespace(pa.array([_whole(i) for i in ids], pa.string()))
+    found = pc.index_in(asked, pc.cast(known, pa.string()))
+    return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
 class Orders:
     """Order lines, checked once at the door. Made by `nextbuy.read_orders`.
 
@@ -237,14 +246,7 @@ class Orders:
 
     def codes(self, ids: Sequence[Any], *, of: str = "item") -> NDArray[np.int64]:
         """Give the codes of the caller's own ids, of="item" or "customer"; -1 where unknown."""
-        known = self.item_ids if of == "item" else self.customer_ids
-        if not len(known):
-            return np.full(len(ids), -1, np.int64)
-        # as text, so that 1, 1.0 and "1" are the one id that they were on reading
-        asked = pc.utf8_trim_whitespace(pa.array([_whole(i) for i in ids], pa.string()))
-        found = pc.index_in(asked, pc.cast(known, pa.string()))
-        codes = pc.fill_null(found, -1).to_numpy(zero_copy_only=False)
-        return np.asarray(codes, dtype=np.int64)
+        return codes_of(self.item_ids if of == "item" else self.customer_ids, ids)
 
     def frame(self) -> Any:
         """Give the kept lines as a frame: customer_id, order_id, timestamp, item_id, quantity, price."""

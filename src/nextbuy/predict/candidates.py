@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nextbuy.predict.ease import Ease
-from nextbuy.predict.features import customer_columns, pair_columns, rank_within, visits_ahead
+from nextbuy.predict.features import customer_columns, pair_columns, rank_within, stack, visits_ahead
 from nextbuy.predict.triggers import Links, Triggers, running
 
 if TYPE_CHECKING:
@@ -77,13 +77,16 @@ def repeat_candidates(history: History, sources: Sources) -> Candidates:
     columns |= {"similar": similar, "similar_rank": rank_within(h.customer, similar).astype(np.float32)}
     columns |= customer_columns(h, h.customer) | sources.items.columns(h.item)
     keep = np.flatnonzero(~sources.items.durable[h.item])
-    features = np.column_stack([column[keep] for column in columns.values()])
+    features = stack({name: column[keep] for name, column in columns.items()})
     none = np.full((len(keep), 2), -1, np.int64)
     return Candidates(h.customer[keep].astype(np.int64), h.item[keep].astype(np.int64), features, tuple(columns), keep, none, ())
 
 
-def new_candidates(history: History, sources: Sources) -> Candidates:
-    """Items a customer never bought: followers of what is owned, similar customers' items, what sells now."""
+def new_candidates(history: History, sources: Sources, *, also: NDArray[np.int64] | None = None) -> Candidates:
+    """Items a customer never bought: followers of what is owned, similar customers' items, what sells now.
+
+    `also` lists items to consider for everybody.
+    """
     h, items = history, sources.items
     n = max(h.n_items, 1)
     fired = tuple(running(h, links, horizon_days=sources.horizon_days, category=items.category) for links in sources.links)
@@ -91,7 +94,9 @@ def new_candidates(history: History, sources: Sources) -> Candidates:
     popular = np.argsort(-items.share_21, kind="stable")[: 2 * BY_POPULARITY]
     offsets = np.searchsorted(h.customer, np.arange(h.n_customers + 1))
     keys, similar = [], []
-    wanted = np.unique(np.concatenate([by_item[0], by_category[0]]))
+    everybody = np.zeros(0, np.int64) if also is None else also
+    asked = (np.arange(h.n_customers)[:, None] * n + everybody[None, :]).ravel()
+    wanted = np.unique(np.concatenate([by_item[0], by_category[0], asked]))
     bounds = np.searchsorted(wanted, np.arange(h.n_customers + 1) * n)
     for start, stop, scores in _blocks(h, sources.ease):
         rows = slice(offsets[start], offsets[stop])
@@ -115,7 +120,7 @@ def new_candidates(history: History, sources: Sources) -> Candidates:
     score = np.concatenate(similar) if similar else np.zeros(0, np.float32)
     trigger = np.stack([_look_up(key, *by_item), _look_up(key, *by_category)], axis=1)
     columns = _new_columns(h, sources, fired, customer, item, score, trigger)
-    return Candidates(customer, item, np.column_stack(list(columns.values())), tuple(columns), np.full(len(key), -1), trigger, fired)
+    return Candidates(customer, item, stack(columns), tuple(columns), np.full(len(key), -1), trigger, fired)
 
 
 def _unowned(scores: NDArray[np.float32], popular: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -174,8 +179,8 @@ def _new_columns(
     similar: NDArray[np.float32], trigger: NDArray[np.int64],
 ) -> dict[str, NDArray]:
     items = sources.items
-    hazard = np.zeros((2, len(key_ := customer)), np.float32)
-    total, since = hazard.copy(), np.full((2, len(key_)), np.nan, np.float32)
+    hazard = np.zeros((2, len(customer)), np.float32)
+    total, since = hazard.copy(), np.full((2, len(customer)), np.nan, np.float32)
     share = category_share(items)[item]
     for triggers, links in zip(fired, sources.links, strict=True):
         side = int(links.by_category)
@@ -187,7 +192,7 @@ def _new_columns(
     in_category = _category_columns(h, items, customer, item)
     ahead = visits_ahead(h, items, customer, horizon_days=sources.horizon_days)
     usual = max(items.orders_per_day * 60, 1e-9)
-    popular = items.newcomers[item] * np.minimum(ahead / usual, 20 * np.ones(1))
+    popular = items.newcomers[item] * np.minimum(ahead / usual, 20.0)
     by_rule = np.maximum(hazard[0], hazard[1] * share)
     return {name: np.asarray(column, np.float32) for name, column in {
         "closed_form": -np.expm1(-(popular + by_rule)),

@@ -70,15 +70,18 @@ class Ease:
 
     def strongest(self, x: sparse.csr_array, row: NDArray, item: NDArray) -> NDArray[np.int64]:
         """Give the owned item that speaks most for `item`, for each (row of x, item); -1 where none does."""
-        columns = self.weights.tocsc()
         out = np.full(len(item), -1, np.int64)
-        for j, (r, i) in enumerate(zip(row, item, strict=True)):
-            span = slice(columns.indptr[i], columns.indptr[i + 1])
-            owned = slice(x.indptr[r], x.indptr[r + 1])
-            both, a, b = np.intersect1d(columns.indices[span], x.indices[owned], return_indices=True)
-            if len(both):
-                share = columns.data[span][a] * x.data[owned][b]
-                out[j] = both[share.argmax()] if share.max() > 0 else -1
+        columns = self.weights.T.tocsr()
+        for start in range(0, len(item), 20_000):
+            part = slice(start, start + 20_000)
+            share = sparse.csr_array(x[row[part]].multiply(columns[item[part]])).tocoo()
+            line, owned = share.coords
+            by = np.lexsort((owned, -share.data, line))
+            first = np.ones(len(by), dtype=bool)
+            first[1:] = line[by][1:] != line[by][:-1]
+            best = by[first]
+            best = best[share.data[best] > 0]
+            out[start + line[best]] = owned[best]
         return out
 
     def state(self) -> dict[str, Any]:

@@ -69,3 +69,9 @@ def rank_within(group: NDArray, value: NDArray) -> NDArray[np.int64]:
     rank = np.empty(len(group), np.int64)
     rank[by] = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
     return rank
+
+
+def stack(columns: dict[str, NDArray]) -> NDArray[np.float32]:
+    """Put columns side by side; what is unknown becomes -1 (a column of nothing but NaN stops scikit-learn 1.9)."""
+    matrix: NDArray[np.float32] = np.column_stack(list(columns.values())).astype(np.float32)
+    return np.nan_to_num(matrix, copy=False, nan=-1.0)

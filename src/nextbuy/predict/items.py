@@ -6,12 +6,15 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from nextbuy.timing.repurchase import Intervals, fit_intervals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nextbuy.orders.table import Orders
     from nextbuy.predict.history import History
 
 RECENT_DAYS = (7, 21, 60)
@@ -97,3 +100,27 @@ class Items:
         """Rebuild from `state`."""
         inner = Intervals(**{f.name: state[f"interval_{f.name}"] for f in fields(Intervals)})
         return cls(intervals=inner, **{f.name: state[f.name] for f in fields(cls) if f.name != "intervals"})
+
+
+def catalog_arrays(orders: Orders) -> tuple[NDArray[np.int32], pa.Array, NDArray[np.bool_], pa.Array]:
+    """Give each item's category code (-1: none), the category names, whether it is durable, and its name.
+
+    Categories are numbered by what was bought, most first, so that their spelling decides nothing. Without a catalog
+    there is no category, nothing is durable, and an item's name is its id.
+    """
+    ids = pc.cast(orders.item_ids, pa.string())
+    none = np.full(len(ids), -1, np.int32), pa.array([], pa.string()), np.zeros(len(ids), dtype=bool), ids
+    catalog = orders.catalog
+    if catalog is None:
+        return none
+    category, names, durable, item_names = none
+    if "category" in catalog.columns:
+        level = orders.level("category")
+        names = pc.cast(level.item_ids, pa.string())
+        own = pc.cast(catalog.column("category", orders.item_ids), pa.string())
+        category = pc.fill_null(pc.index_in(own, names), -1).to_numpy(zero_copy_only=False).astype(np.int32)
+    if "durable" in catalog.columns:
+        durable = pc.fill_null(catalog.column("durable", orders.item_ids), fill_value=False).to_numpy(zero_copy_only=False)
+    if "name" in catalog.columns:
+        item_names = pc.coalesce(pc.cast(catalog.column("name", orders.item_ids), pa.string()), ids)
+    return category, names, durable.astype(bool), item_names

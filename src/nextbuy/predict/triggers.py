@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+
+from nextbuy.mining.lags import LagTable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nextbuy.mining.lags import LagTable
     from nextbuy.predict.history import History
 
 
@@ -43,6 +44,19 @@ class Links:
     lag_p90: NDArray[np.float64]
     signal: NDArray[np.str_]
     by_category: bool
+
+    def state(self) -> dict[str, Any]:
+        """Everything as flat arrays and numbers."""
+        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("table", "signal")}
+        table = {f"table_{f.name}": getattr(self.table, f.name) for f in fields(self.table)}
+        return own | table | {"signal": [str(word) for word in self.signal]}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Rebuild from `state`."""
+        table = LagTable(**{f.name: state[f"table_{f.name}"] for f in fields(LagTable)})
+        own = {f.name: state[f.name] for f in fields(cls) if f.name not in ("table", "signal")}
+        return cls(table=table, signal=np.array(state["signal"], dtype="<U6"), **own)
 
 
 @dataclass(frozen=True)

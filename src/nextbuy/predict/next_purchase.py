@@ -1,0 +1,312 @@
+"""The main estimator: what each customer buys next, how likely, when, and why."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pyarrow as pa
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils.validation import check_is_fitted
+
+from nextbuy.mining.exposures import Purchases, purchases
+from nextbuy.orders.errors import InputError
+from nextbuy.orders.frames import DAY_US, take, to_frame
+from nextbuy.orders.read import read_orders
+from nextbuy.orders.table import Orders, codes_of, to_us
+from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
+from nextbuy.predict.ease import Ease
+from nextbuy.predict.evidence import Crowd, gather_evidence
+from nextbuy.predict.heads import Head
+from nextbuy.predict.history import History, Timeline
+from nextbuy.predict.items import Items, catalog_arrays
+from nextbuy.predict.learning import Learned, learn
+from nextbuy.predict.table import COLUMNS, Ranked, prediction_columns, rank
+from nextbuy.predict.triggers import Links
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Ids = Sequence[Any]
+
+KINDS = ("all", "new", "repeat")
+
+
+class NextPurchase(BaseEstimator):
+    """Predict what each customer buys next, the chance of it within a horizon, the window, and the reason.
+
+    Two heads answer two questions: which of the items bought before come again ("repeat"), and which are bought for
+    the first time ("new"). Each ranks candidates (own history, followers of what is owned, similar customers' items,
+    what sells now) by gradient boosting learned on several past cut-offs, and gives a probability.
+
+    Parameters
+    ----------
+    horizon_days : int, default 30
+        The probability is of buying within so many days after as_of.
+    window_days : int, default 180
+        How long after A a B still counts as following it.
+    random_state : int, default 0
+        Seed of the sampling of negative examples.
+
+    Attributes
+    ----------
+    as_of_ : str
+        Day from which nothing is known (ISO date, UTC): the day after the last order, or `as_of` of `fit`.
+    item_ids_, customer_ids_ : pyarrow.Array
+        The caller's ids by code.
+    learned_ : Learned
+        Sources of candidates and the two heads.
+
+    References
+    ----------
+    Candidates and boosted re-ranking over time-shifted cut-offs: Hu et al., SIGIR 2020 (TIFU-KNN); Steck, WWW 2019
+    (EASE). Lag tables and windows: `nextbuy.mining.lags`, `nextbuy.timing.windows`.
+
+    Examples
+    --------
+    >>> import nextbuy as nb
+    >>> sample = nb.datasets.load_sample()
+    >>> orders = nb.read_orders(sample.orders, catalog=sample.catalog)
+    >>> model = nb.NextPurchase(horizon_days=30).fit(orders)
+    >>> model.predict(kind="new", k=3).groupby("customer_id").size().max()
+    np.int64(3)
+    """
+
+    def __init__(self, *, horizon_days: int = 30, window_days: int = 180, random_state: int = 0) -> None:
+        self.horizon_days = horizon_days
+        self.window_days = window_days
+        self.random_state = random_state
+
+    def fit(self, orders: Orders, y: object = None, *, as_of: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
+        """Learn from the orders known before `as_of` (default: all of them).
+
+        Raises
+        ------
+        InputError
+            When there is no customer column, no order before `as_of`, or a parameter makes no sense.
+        """
+        self._check(orders)
+        self._orders = orders
+        if as_of is not None:
+            orders = orders.before(as_of)
+        if not len(orders):
+            raise InputError(f"There is no order before as_of={as_of!r}. The orders begin at {self._orders.start}." if len(
+                self._orders) else "There are no orders to learn from.")
+        events = purchases(orders)
+        category, names, durable, item_names = catalog_arrays(orders)
+        self._cut = events.end
+        self._timeline = Timeline.of(events)
+        self.item_ids_, self.customer_ids_, self.backend_ = orders.item_ids, orders.customer_ids, orders.backend
+        self._category_names, self._item_names = names, item_names
+        self.learned_ = learn(
+            self._timeline, self._cut, horizon_days=self.horizon_days, window_days=self.window_days,
+            category=category, durable=durable, random_state=self.random_state,
+        )
+        self._finish()
+        return self
+
+    def _check(self, orders: Orders) -> None:
+        if not isinstance(orders, Orders):
+            raise InputError(f"fit needs Orders, not {type(orders).__name__}. Try fit(read_orders(your_frame)).")
+        if not orders.has_customers:
+            raise InputError(
+                "Predictions need to know who bought: these orders have no customer column. "
+                "Try read_orders(..., customer='your_customer_column'), or AssociationRules, which needs none."
+            )
+        for name in ("horizon_days", "window_days"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or value < 1:
+                raise InputError(f"{name}={value!r} must be a whole number of days, at least 1.")
+
+    def _finish(self) -> None:
+        self.as_of_ = str(np.datetime64(self._cut, "D"))
+        self._history = self._timeline.before(self._cut)
+        self._crowd = Crowd.of(self._history)
+        self._earlier: tuple[int, NextPurchase] | None = None
+
+    def predict(
+        self,
+        orders: Orders | Sequence[Mapping[str, Any]] | None = None,
+        *,
+        as_of: Any = None,
+        customers: Ids | None = None,
+        items: Ids | None = None,
+        exclude: Ids | None = None,
+        kind: str = "all",
+        k: int = 10,
+    ) -> Any:
+        """Predict the next purchases of customers.
+
+        Parameters
+        ----------
+        orders : Orders, list of dict or None
+            Histories to answer for, also of people the model never saw; a list of dicts serves one live customer.
+            None: the histories the model was fitted on.
+        as_of : date, datetime or str
+            Nothing from this moment on is used; default: the end of what was fitted. An `as_of` before that end
+            makes the model refit itself on what was known then (kept for the next call).
+        customers, items : sequence of ids or None
+            Answer only for these customers; consider only these items. A customer without history gets what is
+            popular.
+        exclude : sequence of ids or None
+            Never these items.
+        kind : {"all", "new", "repeat"}, default "all"
+            Items bought for the first time, items bought again, or both ranked together.
+        k : int, default 10
+            At most so many rows a customer.
+
+        Returns
+        -------
+        frame
+            Sorted by customer and rank, in the caller's kind of frame: `customer_id, item_id, kind, rank,
+            probability, window_start, best_date, window_end, window_status, timing_signal, source,
+            trigger_item_id, trigger_date, evidence_exposed, evidence_followed, confidence, confidence_low,
+            confidence_high, lag_p10, lag_p50, lag_p90, reason_code, reason`. Dates are UTC days, lags are days.
+
+        Raises
+        ------
+        InputError
+            When an argument makes no sense; the message says what would.
+        """
+        check_is_fitted(self, "learned_")
+        if kind not in KINDS:
+            raise InputError(f"kind={kind!r} is not known. Try kind='all', 'new' or 'repeat'.")
+        if not isinstance(k, (int, np.integer)) or k < 1:
+            raise InputError(f"k={k!r} must be a whole number, at least 1.")
+        given = read_orders(list(orders), as_of=as_of) if orders is not None and not isinstance(orders, Orders) else orders
+        cut = self._cut if as_of is None and given is None else self._cut_of(as_of, given)
+        if cut < self._cut:
+            return self._as_known(cut, as_of).predict(
+                given, as_of=as_of, customers=customers, items=items, exclude=exclude, kind=kind, k=k)
+        history, customer_ids = self._histories(given, as_of, cut, customers)
+        ranked = self._rank(history, items, exclude, kind, k)
+        return self._frame(history, customer_ids, ranked, given.backend if given is not None else self.backend_)
+
+    def _cut_of(self, as_of: Any, given: Orders | None) -> int:
+        if as_of is not None:
+            return -(-to_us(as_of) // DAY_US)
+        assert given is not None
+        return max(self._cut, int(given.day.max(initial=0)) + 1)
+
+    def _as_known(self, cut: int, as_of: Any) -> NextPurchase:
+        """This model refitted on what was known at an earlier moment: the later one has seen too much."""
+        if self._orders is None:
+            raise InputError(
+                f"This model was fitted on orders up to {self.as_of_}; as_of={str(as_of)!r} lies before that and the raw "
+                "orders are not part of a saved model. Fit one as of then: NextPurchase(...).fit(orders, as_of=...)."
+            )
+        moment = to_us(as_of)
+        if self._earlier is None or self._earlier[0] != moment:
+            self._earlier = (moment, clone(self).fit(self._orders, as_of=np.datetime64(moment, "us")))
+        earlier = self._earlier[1]
+        earlier._cut = cut  # noqa: SLF001 - the same class; the last days before as_of may have no order
+        return earlier
+
+    def _histories(
+        self, given: Orders | None, as_of: Any, cut: int, customers: Ids | None
+    ) -> tuple[History, pa.Array]:
+        """The histories asked for, customers renumbered in the order they come out."""
+        if given is None:
+            events, ids = self._timeline.events, self.customer_ids_
+        else:
+            given = given if as_of is None else given.before(as_of)
+            ids = given.customer_ids
+            events = self._translate(given)
+        if customers is None:
+            if given is None and cut == self._history.cut:
+                return self._history, ids
+            return Timeline.of(events).before(cut), ids
+        asked = list(dict.fromkeys(customers))
+        codes = codes_of(ids, asked)
+        new = np.full(len(ids) + 1, -1, np.int32)
+        new[codes] = np.arange(len(asked), dtype=np.int32)
+        new[-1] = -1
+        mine = events.where(new[events.customer] >= 0)
+        mine = replace(mine, customer=new[mine.customer], n_customers=len(asked))
+        by = np.lexsort((mine.item, mine.day, mine.customer))
+        return Timeline.of(mine.where(by)).before(cut), pa.array(asked)
+
+    def _translate(self, given: Orders) -> Purchases:
+        """Events of other orders in the item codes of this model; items it never saw only count as activity."""
+        codes = codes_of(self.item_ids_, given.item_ids.to_pylist())
+        events = purchases(given)
+        item = codes[events.item]
+        known = item >= 0
+        events = replace(events.where(known), item=item[known].astype(np.int32), n_items=len(self.item_ids_))
+        return events.where(np.lexsort((events.item, events.day, events.customer)))
+
+    def _rank(self, history: History, items: Ids | None, exclude: Ids | None, kind: str, k: int) -> list[Ranked]:
+        n = len(self.item_ids_)
+        allowed = np.ones(n, dtype=bool)
+        asked = np.zeros(0, np.int64)
+        if items is not None:
+            asked = codes_of(self.item_ids_, list(items))
+            asked = np.unique(asked[asked >= 0])
+            allowed[:] = False
+            allowed[asked] = True
+        if exclude is not None:
+            allowed[(codes := codes_of(self.item_ids_, list(exclude)))[codes >= 0]] = False
+        learned = self.learned_
+        made = []
+        if kind != "new":
+            made.append((repeat_candidates(history, learned.sources), learned.repeat))
+        if kind != "repeat":
+            made.append((new_candidates(history, learned.sources, also=asked), learned.new))
+        return rank([(c, head.probability(c)) for c, head in made], allowed, k)
+
+    def _frame(self, history: History, customer_ids: pa.Array, ranked: list[Ranked], backend: str) -> Any:
+        parts = []
+        for part in ranked:
+            evidence = gather_evidence(history, self.learned_.sources, self._crowd, part.candidates, part.rows, part.probability)
+            parts.append(prediction_columns(
+                part, evidence, customer_ids=customer_ids, item_ids=self.item_ids_, item_names=self._item_names,
+                category_names=self._category_names, window_days=self.window_days,
+            ))
+        table = pa.concat_tables(parts)
+        by = np.lexsort((table["rank"].to_numpy(), np.concatenate([p.customer for p in ranked])))
+        return to_frame(table.take(pa.array(by)).select(COLUMNS), backend)
+
+    def get_state(self) -> dict[str, Any]:
+        """Everything fitted, as arrays, numbers, text and the two boosters: what `nextbuy.save` writes."""
+        check_is_fitted(self, "learned_")
+        events, learned = self._timeline.events, self.learned_
+        return {
+            "params": self.get_params(),
+            "cut": self._cut,
+            "backend": self.backend_,
+            "item_ids": self.item_ids_,
+            "customer_ids": self.customer_ids_,
+            "item_names": self._item_names,
+            "category_names": self._category_names,
+            "events": {f.name: getattr(events, f.name) for f in fields(events)},
+            "items": learned.sources.items.state(),
+            "ease": learned.sources.ease.state(),
+            "links": {str(number): links.state() for number, links in enumerate(learned.sources.links)},
+            "cutoffs": np.array(learned.cutoffs, np.int64),
+            "heads": {
+                name: {"names": list(head.names), "bought": head.bought, "model": head.model}
+                for name, head in (("repeat", learned.repeat), ("new", learned.new))
+            },
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Rebuild a fitted model from `get_state`."""
+        self = cls(**state["params"])
+        self._orders = None
+        self._cut, self.backend_ = state["cut"], state["backend"]
+        self.item_ids_, self.customer_ids_ = state["item_ids"], state["customer_ids"]
+        self._item_names, self._category_names = state["item_names"], state["category_names"]
+        self._timeline = Timeline.of(Purchases(**state["events"]))
+        links = tuple(Links.from_state(state["links"][key]) for key in sorted(state["links"]))
+        sources = Sources(Items.from_state(state["items"]), Ease.from_state(state["ease"]), links, self.horizon_days)
+        repeat, new = (
+            Head(tuple(head["names"]), head["model"], head["bought"])
+            for head in (state["heads"]["repeat"], state["heads"]["new"])
+        )
+        self.learned_ = Learned(sources, repeat, new, tuple(int(c) for c in state["cutoffs"]))
+        self._finish()
+        return self
