@@ -10,20 +10,24 @@ if TYPE_CHECKING:
     from nextbuy.mining import AssociationRules, SequentialRules
     from nextbuy.orders import Catalog, InputError, Orders, read_catalog, read_orders
     from nextbuy.predict import NextPurchase
+    from nextbuy.storage import BundleError, load, save
 
 __version__ = "0.1.0"
 
 # loaded when first asked for: `import nextbuy` and `nextbuy --help` stay light
 _HOME = {
     "AssociationRules": "mining",
+    "BundleError": "storage",
     "Catalog": "orders",
     "InputError": "orders",
     "NextPurchase": "predict",
     "Orders": "orders",
     "SequentialRules": "mining",
     "datasets": "",
+    "load": "storage",
     "read_catalog": "orders",
     "read_orders": "orders",
+    "save": "storage",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - all strings, spelled once

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,7 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from nextbuy.mining.exposures import purchases
-from nextbuy.mining.links import MAX_ITEMS, frequent, mine
+from nextbuy.mining.lags import LagCounts, LagTable
+from nextbuy.mining.links import MAX_ITEMS, Mined, frequent, mine
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import take, to_frame, to_table
 
@@ -217,3 +219,26 @@ class SequentialRules(BaseEstimator):
         """
         r = np.array([self._rule(antecedent, consequent)])
         return float(self.mined_.table.probability(r, elapsed_days=np.array([elapsed_days]), horizon_days=horizon_days)[0])
+
+    def get_state(self) -> dict[str, Any]:
+        """Give all that was fitted as arrays and scalars, for a model file."""
+        check_is_fitted(self, "rules_")
+        m = self.mined_
+        return {
+            "params": self.get_params(), "backend": self.backend_, "item_ids": self.item_ids_,
+            "antecedent": m.antecedent, "consequent": m.consequent, "columns": dict(m.columns),
+            "table": {f.name: getattr(m.table, f.name) for f in fields(m.table)},
+            "counts": {f.name: getattr(m.counts, f.name) for f in fields(m.counts)},
+            "replicated_share": float(m.replicated_share),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Make fitted rules of what `get_state` gave."""
+        new = cls(**state["params"])
+        new.item_ids_, new.backend_ = state["item_ids"], state["backend"]
+        new.mined_ = Mined(state["antecedent"], state["consequent"], state["columns"], LagTable(**state["table"]),
+                           LagCounts(**state["counts"]), state["replicated_share"])
+        new.replicated_share_ = new.mined_.replicated_share
+        new.rules_ = to_frame(new._columns(), new.backend_)
+        return new

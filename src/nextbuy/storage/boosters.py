@@ -1,0 +1,55 @@
+"""Fitted gradient boosters of scikit-learn as bytes, and back, without pickle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# beyond these only what skops itself holds to be safe
+TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
+_NAMES = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
+
+
+def is_booster(value: Any) -> bool:
+    """Say whether `value` is one of the boosters that can be stored."""
+    kind = type(value)
+    return kind.__name__ in _NAMES and kind.__module__.startswith("sklearn.ensemble._hist_gradient_boosting.")
+
+
+def dump(booster: Any) -> bytes:
+    """Give a fitted booster as the bytes of a skops file."""
+    import skops.io
+
+    content: bytes = skops.io.dumps(booster)
+    return content
+
+
+def load(content: bytes) -> Any:
+    """Make a booster of the bytes of a skops file; its types are looked at before anything is built.
+
+    Raises
+    ------
+    ValueError
+        When it holds a type that is not trusted, or is no booster.
+    """
+    import skops.io
+
+    foreign = sorted(set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED))
+    if foreign:
+        raise ValueError(f"it holds types that are not trusted: {', '.join(foreign[:3])}")
+    booster = skops.io.loads(content, trusted=list(TRUSTED))
+    if not is_booster(booster):
+        raise ValueError(f"it holds a {type(booster).__name__}, not a booster")
+    return booster
+
+
+def trees(booster: Any) -> dict[str, Any]:
+    """Give what a booster has learned as plain arrays: the same for the same trees, whatever process made them."""
+    import numpy as np
+
+    each = [p for stage in booster._predictors for p in stage]  # noqa: SLF001 - scikit-learn shows its trees nowhere else
+    fields = each[0].nodes.dtype.names if each else ()
+    # field by field: a record may have padding, which holds anything
+    found = {f: np.concatenate([p.nodes[f] for p in each]) for f in fields}
+    found["size"] = np.array([len(p.nodes) for p in each], np.int64)
+    found["baseline"] = np.asarray(booster._baseline_prediction)  # noqa: SLF001 - same
+    return found

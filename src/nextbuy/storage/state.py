@@ -1,0 +1,156 @@
+"""A fitted model's state as plain files, and back: no pickle, no code.
+
+A state is a dict, nested as deep as one likes, of numpy arrays (.npy), arrow arrays and tables (.parquet), fitted
+scikit-learn boosters (.skops), and numbers, texts, booleans, None and lists of these (state.json).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from nextbuy.storage import boosters
+from nextbuy.storage.files import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TREE = "state.json"
+_SCALARS = (bool, int, float, str, type(None))
+
+
+def encode(state: dict[str, Any], write: Callable[[str, bytes], None]) -> None:
+    """Hand each file of `state` to `write` as name and content, state.json last.
+
+    Raises
+    ------
+    TypeError
+        For a value of another kind, named by its place.
+    """
+    used: set[str] = set()
+
+    def name(place: str, suffix: str) -> str:
+        stem = re.sub(r"[^A-Za-z0-9_.]+", "-", place).strip("-.") or "value"
+        # some file systems do not tell A from a
+        for number in range(len(used) + 1):
+            found = f"{stem}{f'-{number}' if number else ''}.{suffix}"
+            if found.lower() not in used:
+                break
+        used.add(found.lower())
+        return found
+
+    def put(place: str, suffix: str, content: bytes) -> str:
+        found = name(place, suffix)
+        write(found, content)
+        return found
+
+    def node(value: Any, place: str) -> Any:
+        if isinstance(value, dict):
+            if not all(isinstance(k, str) for k in value):
+                raise TypeError(f"state{place and '.' + place} has keys that are no text: {list(value)[:3]}")
+            return {"dict": {k: node(v, f"{place}.{k}" if place else k) for k, v in value.items()}}
+        if isinstance(value, np.ndarray):
+            return {"npy": put(place, "npy", _npy(value, place))}
+        if isinstance(value, np.generic):
+            return {"scalar": put(place, "npy", _npy(np.asarray(value), place))}
+        if isinstance(value, (pa.Array, pa.ChunkedArray)):
+            return {"array": put(place, "parquet", _parquet(pa.table({"values": value})))}
+        if isinstance(value, pa.Table):
+            return {"table": put(place, "parquet", _parquet(value))}
+        if isinstance(value, (list, tuple)):
+            kind = "tuple" if isinstance(value, tuple) else "list"
+            return {kind: [node(v, f"{place}.{i}") for i, v in enumerate(value)]}
+        if type(value) in _SCALARS:
+            # JSON knows neither NaN nor infinity
+            special = isinstance(value, float) and not np.isfinite(value)
+            return {"float": repr(value)} if special else {"value": value}
+        if boosters.is_booster(value):
+            return {"booster": put(place, "skops", boosters.dump(value))}
+        raise TypeError(
+            f"state.{place} is a {type(value).__module__}.{type(value).__qualname__}, which has no place in a bundle"
+        )
+
+    write(TREE, to_json(node(state, "")))
+
+
+def decode(read: Callable[[str], bytes]) -> tuple[dict[str, Any], set[str]]:
+    """Give the state back, and the names of the files that it is made of.
+
+    Raises
+    ------
+    Exception
+        Of any kind, where a file is not what it should be; the caller turns it into one error.
+    """
+    used = {TREE}
+
+    def of(name: str) -> bytes:
+        used.add(name)
+        return read(name)
+
+    def value(node: dict[str, Any]) -> Any:
+        ((kind, content),) = node.items()
+        if kind == "dict":
+            return {k: value(v) for k, v in content.items()}
+        if kind == "value":
+            if type(content) not in _SCALARS:
+                raise ValueError("a value that is none")
+            return content
+        if kind in {"list", "tuple"}:
+            values = [value(v) for v in content]
+            return values if kind == "list" else tuple(values)
+        return _LEAVES[kind](content if kind == "float" else of(content))
+
+    state = value(json.loads(read(TREE)))
+    if not isinstance(state, dict):
+        raise TypeError("the state is no dict")
+    return state, used
+
+
+def _npy(values: np.ndarray, place: str) -> bytes:
+    if values.dtype.hasobject:
+        raise TypeError(f"state.{place} is an array of Python objects, which only pickle could store")
+    out = io.BytesIO()
+    np.save(out, values, allow_pickle=False)
+    return out.getvalue()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(table, out, compression="zstd")
+    return out.getvalue()
+
+
+def _from_npy(content: bytes) -> np.ndarray:
+    found: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+    return found
+
+
+def _from_array(content: bytes) -> pa.Array:
+    column = pq.read_table(io.BytesIO(content)).column("values")
+    return (
+        column.chunk(0)
+        if column.num_chunks == 1
+        else pa.concat_arrays(column.chunks or [pa.array([], column.type)])
+    )
+
+
+def _from_float(content: str) -> float:
+    if content not in {"nan", "inf", "-inf"}:
+        raise ValueError("a float that is none")
+    return float(content)
+
+
+_LEAVES: dict[str, Callable[[Any], Any]] = {
+    "npy": _from_npy,
+    "scalar": lambda content: _from_npy(content)[()],
+    "array": _from_array,
+    "table": lambda content: pq.read_table(io.BytesIO(content)),
+    "booster": boosters.load,
+    "float": _from_float,
+}
