@@ -1,4 +1,4 @@
-"""Orders as item lists: all that basket mining needs, and all that has to be kept to add more orders later."""
+"""Orders as item lists: what basket mining needs, and what is kept so that orders can be added later."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from nextbuy.orders.table import Orders
 
-# order weights are kept in steps of 1/1024 of the currency: sums of such numbers are exact, so that no order of
-# adding them (update, merge, parallel parts) can move a set over a threshold
+# order weights are kept in steps of 1/1024 of the currency: sums of such numbers are exact, so that no order
+# of adding them (update, merge, parallel parts) can move a set over a threshold
 WEIGHT_STEP = 1024.0
 
 
@@ -80,21 +80,34 @@ class Baskets:
 
     def state(self) -> dict[str, Any]:
         """Give the flat arrays, for a model file."""
-        state = {"basket_item": self.item, "basket_offsets": self.order_offsets, "basket_customer": self.customer,
-                 "basket_item_ids": self.item_ids, "basket_item_tie": self.item_tie,
-                 "basket_customer_ids": self.customer_ids, "basket_weight": self.weight,
-                 "basket_ancestor": self.ancestor}
+        state = {
+            "basket_item": self.item,
+            "basket_offsets": self.order_offsets,
+            "basket_customer": self.customer,
+            "basket_item_ids": self.item_ids,
+            "basket_item_tie": self.item_tie,
+            "basket_customer_ids": self.customer_ids,
+            "basket_weight": self.weight,
+            "basket_ancestor": self.ancestor,
+        }
         return {name: value for name, value in state.items() if value is not None}
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Baskets:
         """Make baskets of what `state` gave."""
-        return cls(state["basket_item"], state["basket_offsets"], state["basket_customer"], state["basket_item_ids"],
-                   state["basket_item_tie"], state.get("basket_customer_ids"), state.get("basket_weight"),
-                   state.get("basket_ancestor"))
+        return cls(
+            state["basket_item"],
+            state["basket_offsets"],
+            state["basket_customer"],
+            state["basket_item_ids"],
+            state["basket_item_tie"],
+            state.get("basket_customer_ids"),
+            state.get("basket_weight"),
+            state.get("basket_ancestor"),
+        )
 
     def renumbered(self) -> Baskets:
-        """Give the same baskets with items numbered by frequency, then tie, then id; ascending inside orders."""
+        """Give the same baskets with items numbered by frequency, then tie, then id."""
         count = np.bincount(self.item, minlength=self.n_items)
         by_id = np.empty(self.n_items, np.int64)
         by_id[_id_order(self.item_ids)] = np.arange(self.n_items)
@@ -108,8 +121,13 @@ class Baskets:
         up = self.ancestor
         if up is not None:
             up = np.where(up >= 0, new[up], -1).astype(np.int32)[old]
-        return replace(self, item=(key - order * self.n_items).astype(np.int32), item_tie=self.item_tie[old],
-                       item_ids=self.item_ids.take(pa.array(old)), ancestor=up)
+        return replace(
+            self,
+            item=(key - order * self.n_items).astype(np.int32),
+            item_tie=self.item_tie[old],
+            item_ids=self.item_ids.take(pa.array(old)),
+            ancestor=up,
+        )
 
     def merged(self, other: Baskets) -> Baskets:
         """Give the baskets of both; equal ids of items and customers become one."""
@@ -141,7 +159,7 @@ class Baskets:
 
 
 def from_codes(order: NDArray, item: NDArray, *, item_ids: pa.Array, n_orders: int | None = None) -> Baskets:
-    """Make baskets from one order number and one item code a line, in any order; repeated lines count once."""
+    """Make baskets from an order number and an item code by line, in any order; repeats count once."""
     item_count = max(len(item_ids), 1)
     key = order.astype(np.int64) * item_count + item
     key.sort()
@@ -152,13 +170,18 @@ def from_codes(order: NDArray, item: NDArray, *, item_ids: pa.Array, n_orders: i
     n_orders = int(order[-1]) + 1 if n_orders is None and len(order) else n_orders or 0
     offsets = np.zeros(n_orders + 1, np.int64)
     np.cumsum(np.bincount(order, minlength=n_orders), out=offsets[1:])
-    baskets = Baskets((key - order * item_count).astype(np.int32), offsets, np.arange(n_orders, dtype=np.int32),
-                      item_ids, np.zeros(len(item_ids), np.uint64))
+    baskets = Baskets(
+        (key - order * item_count).astype(np.int32),
+        offsets,
+        np.arange(n_orders, dtype=np.int32),
+        item_ids,
+        np.zeros(len(item_ids), np.uint64),
+    )
     return baskets.renumbered()
 
 
 def from_orders(orders: Orders, *, level: str = "item", weight: str | None = None) -> Baskets:
-    """Make baskets from the one table; `level` is "item", "mixed" or a catalog column, `weight` names the money."""
+    """Make baskets from the one table; `level` and `weight` as in `AssociationRules`."""
     order_weight = None if weight is None else _order_weight(orders, weight)
     mixed = level == "mixed"
     if mixed and orders.catalog is None:
@@ -171,8 +194,15 @@ def from_orders(orders: Orders, *, level: str = "item", weight: str | None = Non
         customer, customer_ids = orders.customer[orders.order_offsets[:-1]], orders.customer_ids
     else:
         customer, customer_ids = np.arange(orders.n_orders, dtype=np.int32), None
-    baskets = Baskets(orders.item, orders.order_offsets.astype(np.int64), customer, orders.item_ids, tie,
-                      customer_ids, order_weight)
+    baskets = Baskets(
+        orders.item,
+        orders.order_offsets.astype(np.int64),
+        customer,
+        orders.item_ids,
+        tie,
+        customer_ids,
+        order_weight,
+    )
     if mixed:
         baskets = _with_categories(baskets, orders)
     return baskets.renumbered()
@@ -184,7 +214,9 @@ def from_lists(lists: Iterable[Sequence[Any]]) -> Baskets:
     flat = [i for row in rows for i in row]
     ids = id_array(flat).dictionary_encode() if flat else pa.array([], pa.string()).dictionary_encode()
     if ids.null_count:
-        raise InputError(f"{ids.null_count} of {len(flat)} item ids in the baskets are empty (None). Leave them out.")
+        raise InputError(
+            f"{ids.null_count} of {len(flat)} item ids in the baskets are empty (None). Leave them out."
+        )
     order = np.repeat(np.arange(len(rows)), [len(r) for r in rows])
     return from_codes(order, ids.indices.to_numpy(), item_ids=ids.dictionary, n_orders=len(rows))
 
@@ -194,14 +226,18 @@ def _order_weight(orders: Orders, weight: str) -> NDArray[np.float64]:
     each = orders.price
     if weight == "margin":
         if orders.catalog is None:
-            raise InputError("weight='margin' needs a catalog with the columns item_id and unit_margin. "
-                             "Try read_orders(..., catalog='items.parquet').")
+            raise InputError(
+                "weight='margin' needs a catalog with the columns item_id and unit_margin. "
+                "Try read_orders(..., catalog='items.parquet')."
+            )
         margin = orders.catalog.column("unit_margin", orders.item_ids)
         each = pc.fill_null(margin.cast(pa.float64()), np.nan).to_numpy(zero_copy_only=False)[orders.item]
     known = ~np.isnan(each)
     if len(each) and not known.any():
-        raise InputError(f"weight={weight!r} needs {'prices' if weight == 'revenue' else 'unit margins'}, and all are "
-                         "missing. Name the column: read_orders(..., price='...'), or use weight=None.")
+        raise InputError(
+            f"weight={weight!r} needs {'prices' if weight == 'revenue' else 'unit margins'}, and all are "
+            "missing. Name the column: read_orders(..., price='...'), or use weight=None."
+        )
     money = np.bincount(orders.order, np.where(known, each * orders.quantity, 0.0), minlength=orders.n_orders)
     # a loss is no negative evidence: with weights below zero a longer set could weigh more than a shorter one
     return np.rint(np.maximum(money, 0.0) * WEIGHT_STEP) / WEIGHT_STEP
@@ -220,25 +256,34 @@ def _with_categories(baskets: Baskets, orders: Orders) -> Baskets:
             f"{both.to_pylist()[:3]}. Rename the categories in the catalog."
         )
     n = baskets.n_items
-    category = pc.fill_null(pc.index_in(names, categories), -1).to_numpy(zero_copy_only=False).astype(np.int32)
+    category = (
+        pc.fill_null(pc.index_in(names, categories), -1).to_numpy(zero_copy_only=False).astype(np.int32)
+    )
     lines = np.flatnonzero(category[baskets.item] >= 0)
     order = np.repeat(np.arange(baskets.n_orders), np.diff(baskets.order_offsets))
     width = n + len(categories)
-    key = np.concatenate([order * width + baskets.item, order[lines] * width + category[baskets.item[lines]] + n])
+    key = np.concatenate(
+        [order * width + baskets.item, order[lines] * width + category[baskets.item[lines]] + n]
+    )
     key = np.unique(key)
     order = key // width
     tie = np.zeros(width, np.uint64)
     tie[:n] = baskets.item_tie
     np.add.at(tie, category[category >= 0] + n, mix(baskets.item_tie[category >= 0]))
     return replace(
-        baskets, item=(key - order * width).astype(np.int32), item_tie=tie,
+        baskets,
+        item=(key - order * width).astype(np.int32),
+        item_tie=tie,
         order_offsets=np.searchsorted(order, np.arange(baskets.n_orders + 1)),
         item_ids=pa.concat_arrays([own_ids, categories]),
-        ancestor=np.concatenate([np.where(category >= 0, category + n, -1), np.full(len(categories), -1)]).astype(np.int32),
+        ancestor=np.concatenate(
+            [np.where(category >= 0, category + n, -1), np.full(len(categories), -1)]
+        ).astype(np.int32),
     )
 
 
 def id_array(ids: Sequence[Any]) -> pa.Array:
+    """Give ids as an arrow array, or say that they are of several kinds."""
     try:
         return pa.array(ids)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -259,3 +304,18 @@ def _union(first: pa.Array, second: pa.Array) -> tuple[pa.Array, NDArray[np.int3
     coded = pa.concat_arrays([first, second]).dictionary_encode()
     codes = coded.indices.to_numpy().astype(np.int32)
     return coded.dictionary, codes[: len(first)], codes[len(first) :]
+
+
+def codes(ids: pa.Array, known: pa.Array) -> NDArray[np.int64]:
+    """Give the code in `known` of each id, -1 where unknown."""
+    if not len(known) or not len(ids):
+        return np.full(len(ids), -1, np.int64)
+    if is_text(known) or is_text(ids):
+        ids, known = ids.cast(pa.string()), known.cast(pa.string())
+    found = pc.fill_null(pc.index_in(ids.cast(known.type), known), -1)
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.int64)
+
+
+def is_text(ids: pa.Array) -> bool:
+    """Say whether ids are text."""
+    return bool(pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type))

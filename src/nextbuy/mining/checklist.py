@@ -10,8 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nextbuy.mining.itemsets import Itemsets
     from nextbuy.mining.rules import Rules
+    from nextbuy.mining.sets import Itemsets
 
 CELLS = 32_000_000  # bytes of the table of baskets by items that is held at once
 EVENTS = 2_000_000  # rules looked at, at once
@@ -19,7 +19,7 @@ EVENTS = 2_000_000  # rules looked at, at once
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """One line an item proposed: the basket's number, the item's code, the rule's row; best first inside a basket."""
+    """By proposal the basket's number, the item's code and the rule's row; best first inside a basket."""
 
     basket: NDArray[np.int64]
     item: NDArray[np.int64]
@@ -29,8 +29,8 @@ class Answers:
 class Checklist:
     """Rules filed under the rarest item of their antecedent.
 
-    A basket then meets only rules that share such an item, and one look at the table of what it holds decides on the
-    rest of the antecedent.
+    A basket then meets only rules that share such an item, and one look at the table of what it holds decides
+    on the rest of the antecedent.
 
     Parameters
     ----------
@@ -48,12 +48,24 @@ class Checklist:
         rarest = sets.codes[start + size - 1]
         self.posting = np.argsort(rarest, kind="stable")
         self.posting_offsets = np.searchsorted(rarest[self.posting], np.arange(n_items + 1))
-        self.start, self.size, self.codes = start, size, sets.codes
-        self.after_start = sets.offsets[rules.consequent[order]]
-        self.after_size = sets.offsets[rules.consequent[order] + 1] - self.after_start
+        # everything a basket looks up lies in the order of the postings, so that one item's rules lie side by
+        # side
+        posted = self.posting
+        self.start, self.size = start[posted], size[posted].astype(np.int8)
+        self.codes = sets.codes
+        self.after_start = sets.offsets[rules.consequent[order]][posted]
+        self.after_size = (sets.offsets[rules.consequent[order] + 1] - sets.offsets[rules.consequent[order]])[
+            posted
+        ]
+        self.deepest = int(size.max(initial=1))
+        self.columns = [
+            self.codes[self.start + np.minimum(d, self.size - 1)] for d in range(self.deepest - 1)
+        ]
+        self.after_code = self.codes[self.after_start]
+        self.several = bool((self.after_size > 1).any())
 
     def answer(self, item: NDArray, offsets: NDArray, *, k: int) -> Answers:
-        """Give the k best items that each basket lacks; `item` holds known codes, `offsets` where baskets begin."""
+        """Give the k best items each basket lacks; `item` holds known codes, cut by `offsets`."""
         per_item = np.diff(self.posting_offsets)
         work = np.concatenate([[0], np.cumsum(per_item[item])])[offsets]
         width = max(1, CELLS // max(self.n_items, 1))
@@ -74,21 +86,20 @@ class Checklist:
         holds = np.zeros(n * self.n_items, bool)
         holds[basket * self.n_items + item] = True
         low, high = self.posting_offsets[item], self.posting_offsets[item + 1]
-        rule = self.posting[_ranges(low, high - low)]
-        row = np.repeat(basket, high - low) * self.n_items
-        size = self.size[rule]
-        for depth in range(1, int(size.max(initial=1))):
-            # the rarest item stands last and is held already; look from the front at the others
-            fits = (size <= depth) | holds[row + self.codes[self.start[rule] + depth - 1]]
-            rule, row, size = rule[fits], row[fits], size[fits]
-        after = self.after_size[rule]
-        if len(after) and after.max() > 1:
-            code = self.codes[_ranges(self.after_start[rule], after)]
-            rule, row = np.repeat(rule, after), np.repeat(row, after)
+        at = _ranges(low, high - low)  # places in the postings
+        row = np.repeat(basket * self.n_items, high - low)
+        for column in self.columns:
+            # shorter antecedents repeat their rarest item, which is held
+            fits = np.flatnonzero(holds[row + column[at]])
+            at, row = at[fits], row[fits]
+        if self.several:
+            after = self.after_size[at]
+            code = self.codes[_ranges(self.after_start[at], after)]
+            at, row = np.repeat(at, after), np.repeat(row, after)
         else:
-            code = self.codes[self.after_start[rule]]
-        lacks = ~holds[row + code]
-        rule, row, code = rule[lacks], row[lacks], code[lacks]
+            code = self.after_code[at]
+        lacks = np.flatnonzero(~holds[row + code])
+        rule, row, code = self.posting[at[lacks]], row[lacks], code[lacks]
         # the best rule of each item, then the best items of each basket: the rules are numbered best first
         count = max(len(self.row), 1)
         key = np.sort((row + code) * count + rule)
@@ -112,10 +123,10 @@ def _ranges(start: NDArray, size: NDArray) -> NDArray[np.int64]:
 def usual_order(
     item: NDArray, *, held: NDArray, before: NDArray, after: NDArray, lag_days: NDArray
 ) -> NDArray[np.float64]:
-    """Give by proposed item the days after which it usually follows: 0 for one bought together with the basket.
+    """Give by proposed item the days after which it usually follows: 0 for one bought with the basket.
 
-    An item follows the basket by the shortest lag from anything held, and comes no earlier than a proposed item that it
-    follows itself.
+    An item follows the basket by the shortest lag from anything held, and comes no earlier than a proposed
+    item that it follows itself.
 
     Parameters
     ----------
@@ -137,7 +148,11 @@ def usual_order(
         for i in among:
             a, b = int(before[i]), int(after[i])
             # two items that follow each other have no order
-            if (b, a) not in pairs and days[place[b]] < days[place[a]] + lag_days[i] and not np.isfinite(waits[place[b]]):
+            if (
+                (b, a) not in pairs
+                and days[place[b]] < days[place[a]] + lag_days[i]
+                and not np.isfinite(waits[place[b]])
+            ):
                 days[place[b]] = days[place[a]] + lag_days[i]
                 moved = True
         if not moved:

@@ -1,19 +1,21 @@
 """Frequent itemsets: one kernel for pairs and for any length, blocked so that memory stays bounded.
 
-The search is depth-first over blocks of prefixes and level-wise inside a block. A group is one order seen from one
-prefix: the sets of the level (prefix plus one item) that this order holds. Every two members x < y of a group are one
-occurrence of the set "x and y", so that extending by one item is always the same step: list the pairs inside the
-groups, count them, keep what is frequent. At the first level the groups are the orders themselves and the members
-are the items. Items are ranked rarest first, which keeps the prefixes' groups short even when a basket holds hundreds.
+The search is depth-first over blocks of prefixes and level-wise inside a block. A group is one order seen
+from one prefix: the sets of the level (prefix plus one item) that this order holds. Every two members x < y
+of a group are one occurrence of the set "x and y", so that extending by one item is always the same step:
+list the pairs inside the groups, count them, keep what is frequent. At the first level the groups are the
+orders themselves and the members are the items. Items are ranked rarest first, which keeps the prefixes'
+groups short even when a basket holds hundreds.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nextbuy.mining.levels import Block, Found, Level, filtered, groups, joined, pairs
+from nextbuy.mining.sets import Itemsets
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,115 +24,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.mining.baskets import Baskets
+    from nextbuy.mining.sets import Limits, Roles
 
-# occurrences listed at once (about 50 bytes each) and kept for the next level (about 10 bytes each); 0.5 to 2 million
-# measure alike, larger ones fall out of the processor's cache
+# occurrences listed at once (about 50 bytes each) and kept for the next level (about 10 bytes each); 0.5 to 2
+# million measure alike, larger ones fall out of the processor's cache
 BLOCK = 1_000_000
 PENDING = 4_000_000
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a set must reach to be kept, and what stops the search."""
-
-    min_orders: int = 1
-    min_weight: float = 0.0
-    min_customers: int = 1
-    max_length: int | None = None
-    max_itemsets: int = 5_000_000
-    min_support: float = 0.0  # for the message only
-
-
-@dataclass(frozen=True)
-class Roles:
-    """Which items may stand where, by item code; sets that can never become a rule are not searched."""
-
-    antecedent: NDArray[np.bool_]
-    consequent: NDArray[np.bool_]
-    max_consequents: int
-
-
-@dataclass(frozen=True, eq=False)
-class Itemsets:
-    """Frequent sets, shorter ones first, then in the order of their item codes.
-
-    Set number s holds `codes[offsets[s]:offsets[s + 1]]`, ascending. `weight` is None without weights. `tested` is
-    the number of sets of each length that were candidates (index 0 for length 1).
-    """
-
-    codes: NDArray[np.int32]
-    offsets: NDArray[np.int64]
-    orders: NDArray[np.int64]
-    customers: NDArray[np.int64]
-    weight: NDArray[np.float64] | None
-    tested: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.orders)
-
-    @property
-    def length(self) -> NDArray[np.int64]:
-        """Number of items, by set."""
-        return np.diff(self.offsets)
-
-    def of_length(self, length: int) -> tuple[int, NDArray[np.int32]]:
-        """Number of the first set of `length` and the sets of that length as a matrix, one row each."""
-        lengths = self.length
-        low, high = (int(v) for v in np.searchsorted(lengths, [length, length + 1]))
-        return low, self.codes[self.offsets[low] : self.offsets[high]].reshape(high - low, length)
-
-
-@dataclass(eq=False)
-class _Level:
-    """Sets of one length and the groups that hold them.
-
-    By member (set): `node`, its number in the whole search; `item`, the rank of its last item; `class_end`, the end of
-    the run of members with the same prefix. By group: `tid`, its order. `start` holds the groups' offsets into
-    `member`; members ascend inside a group.
-    """
-
-    node: NDArray[np.int64]
-    item: NDArray[np.int32]
-    class_end: NDArray[np.int64]
-    member: NDArray[np.int32]
-    start: NDArray[np.int64]
-    tid: NDArray[np.int32]
-
-
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """Members `low` to `high` with their lines, sorted by member, and by line the pairs it begins and its order."""
-
-    low: int
-    high: int
-    lines: NDArray[np.int64]
-    followers: NDArray[np.int64]
-    tid: NDArray[np.int32]
-
-
-@dataclass(eq=False)
-class _Found:
-    """The growing list of frequent sets: each names the set it extends and the rank of the item added."""
-
-    parent: list[NDArray[np.int64]] = field(default_factory=list)
-    item: list[NDArray[np.int32]] = field(default_factory=list)
-    length: list[NDArray[np.int16]] = field(default_factory=list)
-    orders: list[NDArray[np.int64]] = field(default_factory=list)
-    customers: list[NDArray[np.int64]] = field(default_factory=list)
-    weight: list[NDArray[np.float64]] = field(default_factory=list)
-    size: int = 0
-    tested: dict[int, int] = field(default_factory=dict)
-
-    def add(self, parent: NDArray, item: NDArray, length: int, counts: tuple[NDArray, NDArray, NDArray]) -> NDArray:
-        """Append sets and give their numbers."""
-        new = np.arange(self.size, self.size + len(item))
-        self.parent.append(parent.astype(np.int64))
-        self.item.append(item.astype(np.int32))
-        self.length.append(np.full(len(item), length, np.int16))
-        for column, values in zip((self.orders, self.customers, self.weight), counts, strict=True):
-            column.append(values)
-        self.size += len(item)
-        return new
 
 
 class _Search:
@@ -141,7 +40,7 @@ class _Search:
         self.customer = baskets.customer if baskets.has_customers else None
         self.n_customers = baskets.n_customers
         self.weight = baskets.weight
-        self.found = _Found()
+        self.found = Found()
         self.max_length = limits.max_length or np.iinfo(np.int16).max
 
         orders = np.bincount(baskets.item, minlength=baskets.n_items)
@@ -158,7 +57,8 @@ class _Search:
             lines = np.flatnonzero(keep[item])
             item, tid = item[lines], tid[lines]
 
-        # items that may be consequents come first, so that a set without one never gets one later; then rarest first
+        # items that may be consequents come first, so that a set without one never gets one later; then
+        # rarest first
         code = np.flatnonzero(keep)
         last = np.zeros(len(code), bool) if roles is None else ~roles.consequent[code]
         self.code = code[np.lexsort((code, orders[code], last))].astype(np.int32)
@@ -175,8 +75,8 @@ class _Search:
         node = self.found.add(np.full(len(code), -1), np.arange(len(code)), 1, counts)
         self.first = self._first_level(node, rank[item], tid)
 
-    def _first_level(self, node: NDArray, ranked: NDArray[np.int32], tid: NDArray[np.int32]) -> _Level:
-        """Groups are the orders; their lines are put in rank order, orders of one item leave."""
+    def _first_level(self, node: NDArray, ranked: NDArray[np.int32], tid: NDArray[np.int32]) -> Level:
+        """Take the orders as groups, their lines in rank order; orders of one item leave."""
         size = np.bincount(tid, minlength=int(tid[-1]) + 1 if len(tid) else 0)
         long = size[tid] > 1
         ranked, tid = ranked[long], tid[long]
@@ -184,8 +84,14 @@ class _Search:
         tid = (key // max(len(node), 1)).astype(np.int32)
         member = (key - tid.astype(np.int64) * len(node)).astype(np.int32)
         start = np.flatnonzero(np.diff(tid, prepend=-1)).astype(np.int64)
-        return _Level(node, np.arange(len(node), dtype=np.int32), np.full(len(node), len(node)), member,
-                      np.append(start, len(member)), tid[start])
+        return Level(
+            node,
+            np.arange(len(node), dtype=np.int32),
+            np.full(len(node), len(node)),
+            member,
+            np.append(start, len(member)),
+            tid[start],
+        )
 
     def _weights(self, key: NDArray, tid: NDArray, size: int) -> NDArray[np.float64]:
         if self.weight is None:
@@ -206,22 +112,24 @@ class _Search:
         new[1:] = both[1:] != both[:-1]
         return np.bincount(both[new] // self.n_customers, minlength=size)
 
-    def grow(self, level: _Level, length: int) -> None:
+    def grow(self, level: Level, length: int) -> None:
         """Find all sets of more than `length` items that begin with a set of this level."""
         if length >= self.max_length or not len(level.member):
             return
-        pending: list[_Level] = []
+        pending: list[Level] = []
+        waiting = 0
         for block in self._blocks(level, length):
             longer = self._extend(level, block, length)
             if longer is not None:
                 pending.append(longer)
-                if sum(len(p.member) for p in pending) > PENDING:
-                    self.grow(_join(pending), length + 1)
-                    pending = []
+                waiting += len(longer.member)
+                if waiting > PENDING:
+                    self.grow(joined(pending), length + 1)
+                    pending, waiting = [], 0
         if pending:
-            self.grow(_join(pending), length + 1)
+            self.grow(joined(pending), length + 1)
 
-    def _blocks(self, level: _Level, length: int) -> Iterator[_Block]:
+    def _blocks(self, level: Level, length: int) -> Iterator[Block]:
         """Give the members in runs of bounded work."""
         size = np.diff(level.start)
         followers = np.repeat(level.start[1:], size) - np.arange(len(level.member)) - 1
@@ -236,7 +144,9 @@ class _Search:
         lines = lines[np.argsort(small, kind="stable")]
         followers = followers[lines]
         events = np.zeros(len(level.node) + 1, np.int64)
-        np.cumsum(np.bincount(level.member[lines], followers, len(level.node)), out=events[1:], dtype=np.int64)
+        np.cumsum(
+            np.bincount(level.member[lines], followers, len(level.node)), out=events[1:], dtype=np.int64
+        )
         candidates = np.zeros(len(level.node) + 1, np.int64)
         np.cumsum(level.class_end - np.arange(len(level.node)) - 1, out=candidates[1:])
         self.found.tested[length + 1] = self.found.tested.get(length + 1, 0) + int(candidates[-1])
@@ -244,14 +154,16 @@ class _Search:
         low = 0
         while low < len(level.node):
             high = max(low + 1, int(np.searchsorted(events, events[low] + BLOCK, side="right")) - 1)
-            high = min(high, max(low + 1, int(np.searchsorted(candidates, candidates[low] + 4 * BLOCK, "right")) - 1))
+            high = min(
+                high, max(low + 1, int(np.searchsorted(candidates, candidates[low] + 4 * BLOCK, "right")) - 1)
+            )
             here = slice(line_end[low - 1] if low else 0, line_end[high - 1])
             if here.start < here.stop:
-                yield _Block(low, high, lines[here], followers[here], tid[lines[here]])
+                yield Block(low, high, lines[here], followers[here], tid[lines[here]])
             low = high
 
-    def _extend(self, level: _Level, block: _Block, length: int) -> _Level | None:
-        """Count the pairs of members that begin with `low <= x < high`, record the frequent ones, give their groups."""
+    def _extend(self, level: Level, block: Block, length: int) -> Level | None:
+        """Count the pairs that begin in the block, record the frequent ones and give their groups."""
         low, high, lines, followers, tid = block.low, block.high, block.lines, block.followers, block.tid
         x = np.arange(low, high)
         width = level.class_end[low:high] - x - 1
@@ -265,7 +177,7 @@ class _Search:
         orders, weight = np.zeros(size, np.int64), np.zeros(size)
         key = np.zeros(0, np.int64)
         for part in parts:
-            key = _pairs(level.member, lines[part], followers[part], base[level.member[lines[part]] - low])
+            key = pairs(level.member, lines[part], followers[part], base[level.member[lines[part]] - low])
             orders += np.bincount(key, minlength=size)
             if self.weight is not None:
                 weight += np.bincount(key, np.repeat(self.weight[tid[part]], followers[part]), minlength=size)
@@ -285,11 +197,15 @@ class _Search:
         if not (last and self.customer is None):
             for part in parts:
                 if len(parts) > 1:
-                    key = _pairs(level.member, lines[part], followers[part], base[level.member[lines[part]] - low])
+                    key = pairs(
+                        level.member, lines[part], followers[part], base[level.member[lines[part]] - low]
+                    )
                 member = new[key]
                 hit = np.flatnonzero(member >= 0)
                 kept_set.append(member[hit])
-                kept_line.append(np.repeat(np.arange(part.start, part.stop, dtype=np.int32), followers[part])[hit])
+                kept_line.append(
+                    np.repeat(np.arange(part.start, part.stop, dtype=np.int32), followers[part])[hit]
+                )
         orders = orders[enough]
         if kept_set:
             members, line = np.concatenate(kept_set), np.concatenate(kept_line)
@@ -305,10 +221,10 @@ class _Search:
         self._check_size(length + 1)
         if last:
             return None
-        return _groups(node, item, begin[stay], _filtered(members, line, stay), tid)
+        return groups(node, item, begin[stay], filtered(members, line, stay), tid)
 
     def _has_consequent(self, node: NDArray) -> NDArray[np.bool_]:
-        """Say whether any item of each set may be a consequent: consequents rank first, so the first item tells."""
+        """Say which sets hold an item that may be a consequent; these rank first, so the first item tells."""
         assert self.is_consequent is not None
         return self.is_consequent[self._items_of(node)[0]]
 
@@ -322,7 +238,7 @@ class _Search:
             node = parent[node]
         return out[::-1] or [np.zeros(0, np.int32)]
 
-    def _allowed(self, level: _Level, first: NDArray, second: NDArray, length: int) -> NDArray[np.bool_]:
+    def _allowed(self, level: Level, first: NDArray, second: NDArray, length: int) -> NDArray[np.bool_]:
         x, y = level.item[first], level.item[second]
         allowed = np.ones(len(x), bool)
         if self.parent_rank is not None:
@@ -342,8 +258,9 @@ class _Search:
         if self.found.size > self.limits.max_itemsets:
             raise InputError(
                 f"{self.found.size:,} frequent itemsets reached at length {length}, more than "
-                f"max_itemsets={self.limits.max_itemsets:,}; the search was stopped before it filled the memory. "
-                f"Raise min_support (now {self.limits.min_support:g}, that is {self.limits.min_orders:,} orders), "
+                f"max_itemsets={self.limits.max_itemsets:,}; the search was stopped before it filled the "
+                f"memory. Raise min_support (now {self.limits.min_support:g}, that is "
+                f"{self.limits.min_orders:,} orders), "
                 f"or set max_length={length - 1}, or name the items of interest in consequents=[...]."
             )
 
@@ -363,8 +280,8 @@ def frequent_itemsets(baskets: Baskets, *, limits: Limits, roles: Roles | None =
     Returns
     -------
     Itemsets
-        Shorter sets first. Time grows with the pairs of frequent items inside the baskets, not with the square of
-        the number of items; memory is about 100 MB for the blocks plus 30 bytes for each set found.
+        Shorter sets first. Time grows with the pairs of frequent items inside the baskets, not with the
+        square of the number of items; memory is about 100 MB for the blocks plus 30 bytes for each set found.
 
     Raises
     ------
@@ -379,50 +296,6 @@ def frequent_itemsets(baskets: Baskets, *, limits: Limits, roles: Roles | None =
     search = _Search(baskets, limits, roles)
     search.grow(search.first, 1)
     return _sorted(search)
-
-
-def _pairs(member: NDArray, lines: NDArray, followers: NDArray, base: NDArray) -> NDArray[np.int64]:
-    """Keys of all pairs (x, y) where x is one of `lines` and y one of the members after it in its group."""
-    ends = np.cumsum(followers)
-    second = np.repeat(lines + 1 - (ends - followers), followers)
-    second += np.arange(len(second))
-    key = np.repeat(base, followers)
-    key += member[second]
-    return key
-
-
-def _filtered(members: NDArray, line: NDArray, stay: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
-    if stay.all():
-        return members, line
-    new = np.where(stay, np.cumsum(stay) - 1, -1).astype(np.int32)[members]
-    kept = np.flatnonzero(new >= 0)
-    return new[kept], line[kept]
-
-
-def _groups(node: NDArray, item: NDArray, prefix: NDArray, occurrences: tuple[NDArray, NDArray], tid: NDArray) -> _Level:
-    """Groups of the longer sets: one for each line of the block; those of a single set leave, nothing can follow."""
-    members, line = occurrences
-    per_line = np.bincount(line, minlength=len(tid))
-    long = per_line > 1
-    members = members[long[line]]
-    class_end = np.searchsorted(prefix, prefix, side="right")
-    start = np.zeros(int(long.sum()) + 1, np.int64)
-    np.cumsum(per_line[long], out=start[1:])
-    return _Level(node, item, class_end, members, start, tid[long])
-
-
-def _join(levels: list[_Level]) -> _Level:
-    if len(levels) == 1:
-        return levels[0]
-    sets = np.cumsum([0, *(len(v.node) for v in levels)])
-    rows = np.cumsum([0, *(len(v.member) for v in levels)])
-    return _Level(
-        np.concatenate([v.node for v in levels]), np.concatenate([v.item for v in levels]),
-        np.concatenate([v.class_end + a for v, a in zip(levels, sets, strict=False)]),
-        np.concatenate([v.member + np.int32(a) for v, a in zip(levels, sets, strict=False)]),
-        np.concatenate([[0], *(v.start[1:] + a for v, a in zip(levels, rows, strict=False))]),
-        np.concatenate([v.tid for v in levels]),
-    )
 
 
 def _sorted(search: _Search) -> Itemsets:
@@ -446,5 +319,11 @@ def _sorted(search: _Search) -> Itemsets:
     np.cumsum(lengths, out=offsets[1:])
     tested = np.array([found.tested.get(k, 0) for k in range(1, max(found.tested) + 1)], np.int64)
     weight = np.concatenate(found.weight)[number] if search.weight is not None else None
-    return Itemsets(np.concatenate(flat).astype(np.int32), offsets, np.concatenate(found.orders)[number],
-                    np.concatenate(found.customers)[number], weight, tested)
+    return Itemsets(
+        np.concatenate(flat).astype(np.int32),
+        offsets,
+        np.concatenate(found.orders)[number],
+        np.concatenate(found.customers)[number],
+        weight,
+        tested,
+    )

@@ -1,9 +1,10 @@
 """What a rule is worth, from counts: every measure here is a function of whole arrays and knows no ids.
 
-Evidence is counted in distinct customers. Where one customer's orders repeat the same set, the orders behind a rule
-are more than the independent observations it has. Rao and Scott (1992) treat such clustered counts by dividing them
-by the design effect and using the ordinary methods on the rest; the design effect of a rule here is its orders per
-customer. So a rule seen in 60 orders of 12 customers weighs as much as one seen in 12 orders of 12 customers.
+Evidence is counted in distinct customers. Where one customer's orders repeat the same set, the orders behind
+a rule are more than the independent observations it has. Rao and Scott (1992) treat such clustered counts by
+dividing them by the design effect and using the ordinary methods on the rest; the design effect of a rule
+here is its orders per customer. So a rule seen in 60 orders of 12 customers weighs as much as one seen in 12
+orders of 12 customers.
 """
 
 from __future__ import annotations
@@ -17,14 +18,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MLXTEND = (
-    "antecedent support", "consequent support", "support", "confidence", "lift", "representativity", "leverage",
-    "conviction", "zhangs_metric", "jaccard", "certainty", "kulczynski",
+    "antecedent support",
+    "consequent support",
+    "support",
+    "confidence",
+    "lift",
+    "representativity",
+    "leverage",
+    "conviction",
+    "zhangs_metric",
+    "jaccard",
+    "certainty",
+    "kulczynski",
 )
 
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """Orders (and customers) that hold the antecedent, the consequent and both, by rule; `n_orders` in all."""
+    """By rule the orders that hold antecedent, consequent and both, and the customers of both."""
 
     antecedent: NDArray[np.int64]
     consequent: NDArray[np.int64]
@@ -41,14 +52,15 @@ class Counts:
 def interest(antecedent: NDArray, consequent: NDArray, both: NDArray) -> dict[str, NDArray[np.float64]]:
     """Give mlxtend's twelve measures from the supports (shares) of antecedent, consequent and both.
 
-    The same formulas in the same order of operations as mlxtend 0.25 `association_rules`, so that values agree to the
-    last bits: conviction is infinite where confidence is 1, zhangs_metric and certainty are 0 where their
-    denominator is 0, representativity is 1 because no order has missing values here.
+    The same formulas in the same order of operations as mlxtend 0.25 `association_rules`, so that values
+    agree to the last bits: conviction is infinite where confidence is 1, zhangs_metric and certainty are 0
+    where their denominator is 0, representativity is 1 because no order has missing values here.
 
     References
     ----------
-    Agrawal, Imielinski, Swami (1993) support and confidence; Brin et al. (1997) lift and conviction; Piatetsky-Shapiro
-    (1991) leverage; Yilmaz, Zhang (2010) zhangs_metric; Shortliffe, Buchanan (1975) certainty; Kulczynski (1927).
+    Agrawal, Imielinski, Swami (1993) support and confidence; Brin et al. (1997) lift and conviction;
+    Piatetsky-Shapiro (1991) leverage; Yilmaz, Zhang (2010) zhangs_metric; Shortliffe, Buchanan (1975)
+    certainty; Kulczynski (1927).
     """
     confidence = both / antecedent
     leverage = both - antecedent * consequent
@@ -58,16 +70,27 @@ def interest(antecedent: NDArray, consequent: NDArray, both: NDArray) -> dict[st
         zhang = np.where(spread == 0, 0.0, leverage / spread)
         certainty = np.where(1 - consequent == 0, 0.0, (confidence - consequent) / (1 - consequent))
     return {
-        "antecedent support": antecedent, "consequent support": consequent, "support": both,
-        "confidence": confidence, "lift": confidence / consequent,
-        "representativity": np.ones(len(both)), "leverage": leverage, "conviction": conviction,
-        "zhangs_metric": zhang, "jaccard": both / (antecedent + consequent - both), "certainty": certainty,
+        "antecedent support": antecedent,
+        "consequent support": consequent,
+        "support": both,
+        "confidence": confidence,
+        "lift": confidence / consequent,
+        "representativity": np.ones(len(both)),
+        "leverage": leverage,
+        "conviction": conviction,
+        "zhangs_metric": zhang,
+        "jaccard": both / (antecedent + consequent - both),
+        "certainty": certainty,
         "kulczynski": (confidence + both / consequent) / 2,
     }
 
 
-def wilson_interval(hits: NDArray, trials: NDArray, *, z: float = 1.959963984540054) -> tuple[NDArray, NDArray]:
-    """Give the lower and upper bound of a share; 95 % unless `z` says otherwise. Real-valued counts are allowed.
+def wilson_interval(
+    hits: NDArray, trials: NDArray, *, z: float = 1.959963984540054
+) -> tuple[NDArray, NDArray]:
+    """Give the lower and upper bound of a share; 95 % unless `z` says otherwise.
+
+    Counts may be fractions.
 
     References
     ----------
@@ -89,8 +112,8 @@ def confidence_interval(counts: Counts) -> tuple[NDArray[np.float64], NDArray[np
 def fisher(counts: Counts) -> NDArray[np.float64]:
     """One-sided Fisher p on customer-effective counts: at least so many together if nothing bound them.
 
-    The four margins are divided by the rule's design effect and rounded; without customers that changes nothing and
-    the test is the exact one over orders.
+    The four margins are divided by the rule's design effect and rounded; without customers that changes
+    nothing and the test is the exact one over orders.
 
     References
     ----------
@@ -135,7 +158,7 @@ def hypergeometric_tail(x: NDArray, drawn: NDArray, marked: NDArray, total: NDAr
 
 
 def benjamini_hochberg(p_value: NDArray[np.float64], *, tests: int) -> NDArray[np.float64]:
-    """Give q: the smallest false-discovery rate at which each rule would pass, among `tests` rules that were tried.
+    """Give q: the smallest false-discovery rate at which each rule passes, among `tests` that were tried.
 
     References
     ----------
@@ -149,5 +172,5 @@ def benjamini_hochberg(p_value: NDArray[np.float64], *, tests: int) -> NDArray[n
 
 
 def expected_customers(counts: Counts) -> NDArray[np.float64]:
-    """Customers who would hold both if nothing bound them: the expected orders over the design effect."""
+    """Give the customers to expect if nothing bound the two: expected orders over the design effect."""
     return counts.antecedent * (counts.consequent / counts.n_orders) / counts.design_effect

@@ -1,4 +1,4 @@
-"""From frequent itemsets to rules: which set is antecedent, which consequent, and which rule says nothing new."""
+"""From frequent itemsets to rules: what is antecedent, what consequent, and what says nothing new."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nextbuy.orders.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nextbuy.mining.itemsets import Itemsets, Roles
+    from nextbuy.mining.sets import Itemsets, Roles
 
 MAX_RULES = 50_000_000
 
@@ -65,8 +65,11 @@ def generate(sets: Itemsets, *, n_items: int, max_consequents: int, roles: Roles
     Vectorised over the sets of one length; 12 bytes a rule. Raises InputError above 50 million rules.
     """
     lengths = np.bincount(sets.length, minlength=1)
-    total = sum(int(n) * sum(comb(k, r) for r in range(1, min(max_consequents, k - 1) + 1))
-                for k, n in enumerate(lengths) if k > 1)
+    total = sum(
+        int(n) * sum(comb(k, r) for r in range(1, min(max_consequents, k - 1) + 1))
+        for k, n in enumerate(lengths)
+        if k > 1
+    )
     if total > MAX_RULES:
         raise InputError(
             f"{len(sets):,} itemsets make {total:,} rules with max_consequents={max_consequents}, more than "
@@ -89,10 +92,13 @@ def generate(sets: Itemsets, *, n_items: int, max_consequents: int, roles: Roles
     return Rules(*(np.concatenate([p[i] for p in parts] or none).astype(np.int32) for i in range(3)))
 
 
-def says_something_new(sets: Itemsets, rules: Rules, *, n_items: int, lift: NDArray, lift_low: NDArray) -> NDArray[np.bool_]:
+def says_something_new(
+    sets: Itemsets, rules: Rules, *, n_items: int, lift: NDArray, lift_low: NDArray
+) -> NDArray[np.bool_]:
     """Mark the rules that beat every shorter one: those with the same consequent and part of the antecedent.
 
-    A rule is redundant when its `lift_low` is no better than the lift of such a shorter rule of the same list.
+    A rule is redundant when its `lift_low` is no better than the lift of such a shorter rule of the same
+    list.
     """
     index = SetIndex(sets, n_items)
     key = rules.antecedent.astype(np.int64) * len(sets) + rules.consequent
@@ -115,7 +121,7 @@ def says_something_new(sets: Itemsets, rules: Rules, *, n_items: int, lift: NDAr
 
 
 def closed_and_maximal(sets: Itemsets, *, n_items: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Mark sets that no longer set equals in orders (closed), and that no longer set contains at all (maximal).
+    """Mark sets that no longer set equals in orders (closed) or that no longer set contains (maximal).
 
     Judged among the sets that were found: sets of the greatest length searched are always both.
     """

@@ -22,12 +22,29 @@ from nextbuy.mining.rules import Rules, says_something_new
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nextbuy.mining.itemsets import Itemsets
+    from nextbuy.mining.sets import Itemsets
 
 COLUMNS = (
-    "orders", "customers", "support", "confidence", "confidence_low", "confidence_high", "lift", "lift_low",
-    "p_value", "q_value", "antecedent support", "consequent support", "representativity", "leverage", "conviction",
-    "zhangs_metric", "jaccard", "certainty", "kulczynski", "lift_shrunk",
+    "orders",
+    "customers",
+    "support",
+    "confidence",
+    "confidence_low",
+    "confidence_high",
+    "lift",
+    "lift_low",
+    "p_value",
+    "q_value",
+    "antecedent support",
+    "consequent support",
+    "representativity",
+    "leverage",
+    "conviction",
+    "zhangs_metric",
+    "jaccard",
+    "certainty",
+    "kulczynski",
+    "lift_shrunk",
 )
 
 
@@ -51,11 +68,23 @@ class Bar:
 
 
 def score(
-    sets: Itemsets, rules: Rules, *, n_orders: int, n_items: int, total_weight: float | None, tests: int, bar: Bar
+    sets: Itemsets,
+    rules: Rules,
+    *,
+    n_orders: int,
+    n_items: int,
+    total_weight: float | None,
+    tests: int,
+    bar: Bar,
 ) -> Scored:
     """Compute all measures of `rules`, keep those that reach the bar, and sort them."""
-    counts = Counts(sets.orders[rules.antecedent], sets.orders[rules.consequent], sets.orders[rules.both],
-                    sets.customers[rules.both], n_orders)
+    counts = Counts(
+        sets.orders[rules.antecedent],
+        sets.orders[rules.consequent],
+        sets.orders[rules.both],
+        sets.customers[rules.both],
+        n_orders,
+    )
     if sets.weight is None or total_weight is None:
         shares = sets.orders / max(n_orders, 1)
     else:
@@ -66,8 +95,13 @@ def score(
     prior = _prior(sets, rules, counts, bar)
     shrunk, lift_low = prior.posterior(counts.customers, expected_customers(counts))
     columns |= {
-        "orders": counts.both, "customers": counts.customers, "confidence_low": low, "confidence_high": high,
-        "lift_shrunk": shrunk, "lift_low": lift_low, "p_value": p_value,
+        "orders": counts.both,
+        "customers": counts.customers,
+        "confidence_low": low,
+        "confidence_high": high,
+        "lift_shrunk": shrunk,
+        "lift_low": lift_low,
+        "p_value": p_value,
         "q_value": benjamini_hochberg(p_value, tests=tests),
     }
     keep = columns["confidence"] >= bar.min_confidence
@@ -75,36 +109,54 @@ def score(
         keep &= columns["q_value"] <= bar.fdr
     rows = np.flatnonzero(keep)
     if bar.prune:
-        rows = rows[says_something_new(sets, rules.take(rows), n_items=n_items, lift=columns["lift"][rows],
-                                       lift_low=lift_low[rows])]
-    order = np.lexsort((rules.consequent[rows], rules.antecedent[rows], -counts.both[rows],
-                        -columns["confidence"][rows], -lift_low[rows]))
+        rows = rows[
+            says_something_new(
+                sets, rules.take(rows), n_items=n_items, lift=columns["lift"][rows], lift_low=lift_low[rows]
+            )
+        ]
+    order = np.lexsort(
+        (
+            rules.consequent[rows],
+            rules.antecedent[rows],
+            -counts.both[rows],
+            -columns["confidence"][rows],
+            -lift_low[rows],
+        )
+    )
     rows = rows[order]
     return Scored(rules.take(rows), {name: columns[name][rows] for name in COLUMNS})
 
 
 def _prior(sets: Itemsets, rules: Rules, counts: Counts, bar: Bar) -> Prior:
-    """Fit the prior on pairs of items, each once: longer sets and both directions repeat the same evidence."""
+    """Fit the prior on pairs of items, each once: longer sets and the other direction repeat the evidence."""
     length = sets.length
     once = (length[rules.both] == 2) & (rules.antecedent < rules.consequent)
     rows = np.flatnonzero(once if once.any() else np.ones(len(rules), bool))
-    some = Counts(counts.antecedent[rows], counts.consequent[rows], counts.both[rows], counts.customers[rows],
-                  counts.n_orders)
-    least = np.maximum(np.minimum(np.ceil(bar.min_orders / some.design_effect), some.customers), bar.min_customers)
+    some = Counts(
+        counts.antecedent[rows],
+        counts.consequent[rows],
+        counts.both[rows],
+        counts.customers[rows],
+        counts.n_orders,
+    )
+    least = np.maximum(
+        np.minimum(np.ceil(bar.min_orders / some.design_effect), some.customers), bar.min_customers
+    )
     return fit_prior(some.customers, expected_customers(some), np.minimum(least, some.customers))
 
 
-def id_tuples(sets: Itemsets, numbers: NDArray, item_ids: pa.Array) -> NDArray:
-    """Give the ids of each set as a tuple; one shared tuple for each set."""
-    ids = item_ids.to_pylist()
-    out = np.empty(len(sets), object)
-    used = np.unique(numbers)
-    for length in np.unique(sets.length[used]).tolist():
-        chosen = used[sets.length[used] == length]
-        rows = sets.codes[sets.offsets[chosen][:, None] + np.arange(length)]
-        for number, codes in zip(chosen.tolist(), rows.tolist(), strict=True):
-            out[number] = tuple([ids[c] for c in codes])
-    return out[numbers]
+def id_tuples(sets: Itemsets, numbers: NDArray, ids: list[Any]) -> NDArray:
+    """Give the ids of each set as a tuple; one shared tuple for each set. `ids` are the caller's by code."""
+    used, back = np.unique(numbers, return_inverse=True)
+    out = np.empty(len(used), object)
+    start = sets.offsets[used]
+    size = sets.offsets[used + 1] - start
+    for length in np.unique(size).tolist():
+        here = np.flatnonzero(size == length)
+        rows = sets.codes[start[here][:, None] + np.arange(length)].tolist()
+        for place, codes in zip(here.tolist(), rows, strict=True):
+            out[place] = tuple([ids[c] for c in codes])
+    return out[back]
 
 
 def id_lists(sets: Itemsets, numbers: NDArray, item_ids: pa.Array) -> pa.Array:
@@ -124,11 +176,13 @@ def frame(columns: dict[str, Any], backend: str) -> Any:
         return to_frame(columns, backend)
     import pandas as pd
 
-    return pd.DataFrame({n: v.to_pandas() if isinstance(v, pa.Array) else v for n, v in columns.items()}, copy=False)
+    return pd.DataFrame(
+        {n: v.to_pandas() if isinstance(v, pa.Array) else v for n, v in columns.items()}, copy=False
+    )
 
 
-def id_column(sets: Itemsets, numbers: NDArray, item_ids: pa.Array, backend: str) -> Any:
+def id_column(sets: Itemsets, numbers: NDArray, item_ids: pa.Array, backend: str, ids: list[Any]) -> Any:
     """Give the ids of each set in the backend's way: tuples in pandas, lists elsewhere."""
     if backend == "pandas":
-        return id_tuples(sets, numbers, item_ids)
+        return id_tuples(sets, numbers, ids)
     return id_lists(sets, numbers, item_ids)
