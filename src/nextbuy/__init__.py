@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from nextbuy.mining import AssociationRules, SequentialRules
     from nextbuy.orders import Catalog, InputError, Orders, read_catalog, read_orders
     from nextbuy.predict import NextPurchase
-    from nextbuy.storage import BundleError, load, save
+    from nextbuy.storage import BundleError, RunError, load, save
 
 __version__ = "0.1.0"
 
@@ -22,6 +22,7 @@ _HOME = {
     "InputError": "orders",
     "NextPurchase": "predict",
     "Orders": "orders",
+    "RunError": "storage",
     "SequentialRules": "mining",
     "datasets": "",
     "load": "storage",
@@ -30,7 +31,22 @@ _HOME = {
     "save": "storage",
 }
 
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - all strings, spelled once
+__all__ = [
+    "AssociationRules",
+    "BundleError",
+    "Catalog",
+    "InputError",
+    "NextPurchase",
+    "Orders",
+    "RunError",
+    "SequentialRules",
+    "__version__",
+    "datasets",
+    "load",
+    "read_catalog",
+    "read_orders",
+    "save",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -43,7 +43,7 @@ def load(content: bytes) -> Any:
 
 
 def trees(booster: Any) -> dict[str, Any]:
-    """Give what a booster has learned as plain arrays: the same for the same trees, whatever process made them."""
+    """Give what a booster has learned as plain arrays, the same whatever process made them."""
     import numpy as np
 
     each = [p for stage in booster._predictors for p in stage]  # noqa: SLF001 - scikit-learn shows its trees nowhere else

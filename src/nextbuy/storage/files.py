@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,25 +101,21 @@ def write_parquet(path: str | os.PathLike[str], tables: pa.Table | Iterable[pa.T
 
     parts = iter([tables] if isinstance(tables, pa.Table) else tables)
     first, rows = next(parts), 0
-    with atomic(path) as temporary:
-        with pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
-            for table in _chain(first, parts):
-                writer.write_table(table.cast(first.schema))
-                rows += table.num_rows
+    with atomic(path) as temporary, pq.ParquetWriter(temporary, first.schema, compression="zstd") as writer:
+        for table in chain([first], parts):
+            writer.write_table(table.cast(first.schema))
+            rows += table.num_rows
+        # the footer must be on disk before the file takes its place
+        writer.close()
     return rows
-
-
-def _chain(first: pa.Table, rest: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    yield first
-    yield from rest
 
 
 def write_csv(path: str | os.PathLike[str], tables: pa.Table | Iterable[pa.Table]) -> int:
     """Write tables of one schema as one CSV file, whole or not at all.
 
-    UTF-8 with a header; days as 2026-06-01 (columns named ..._date, ..._on, ..._start, ..._end), other times as
-    2026-06-01T13:05:00; unknown values empty; a text that begins with = + - @ gets a leading apostrophe, so that
-    no spreadsheet runs it.
+    UTF-8 with a header; days as 2026-06-01 (columns named ..._date, ..._on, ..._start, ..._end), other times
+    as 2026-06-01T13:05:00; unknown values empty; a text that begins with = + - @ gets a leading apostrophe, so
+    that no spreadsheet runs it.
 
     Parameters
     ----------
@@ -135,12 +132,12 @@ def write_csv(path: str | os.PathLike[str], tables: pa.Table | Iterable[pa.Table
 
     parts = (plain_text(t) for t in ([tables] if isinstance(tables, pa.Table) else tables))
     first, rows = next(parts), 0
-    with atomic(path) as temporary:
-        options = csv.WriteOptions(quoting_style="needed")
-        with csv.CSVWriter(temporary, first.schema, write_options=options) as writer:
-            for table in _chain(first, parts):
-                writer.write_table(table)
-                rows += table.num_rows
+    options = csv.WriteOptions(quoting_style="needed")
+    with atomic(path) as temporary, csv.CSVWriter(temporary, first.schema, write_options=options) as writer:
+        for table in chain([first], parts):
+            writer.write_table(table)
+            rows += table.num_rows
+        writer.close()
     return rows
 
 

@@ -19,8 +19,8 @@ LOCK = ".lock"
 def only_one(directory: Path) -> Iterator[None]:
     """Hold `directory` for this process while the block runs.
 
-    The kernel frees the lock of a killed process, so a lock file that is left behind is stale and taken over; the
-    process number in it is for people.
+    The kernel frees the lock of a killed process, so a lock file that is left behind is stale and taken over;
+    the process number in it is for people.
 
     Raises
     ------
@@ -38,7 +38,8 @@ def only_one(directory: Path) -> Iterator[None]:
             owner = os.read(handle, 20).decode(errors="replace").strip() or "unknown"
             os.close(handle)
             raise RunError(
-                f"Another job (process {owner}) is writing to {directory}. Wait for it, or choose another directory."
+                f"Another job (process {owner}) is writing to {directory}. "
+                "Wait for it, or choose another directory."
             ) from error
         # the one before may have removed the file between our opening and our locking it
         if path.exists() and os.fstat(handle).st_ino == path.stat().st_ino:

@@ -9,7 +9,6 @@ import secrets
 import shutil
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nextbuy.storage.files import sync
@@ -17,6 +16,7 @@ from nextbuy.storage.lock import is_running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 

@@ -1,7 +1,7 @@
 """A fitted model's state as plain files, and back: no pickle, no code.
 
-A state is a dict, nested as deep as one likes, of numpy arrays (.npy), arrow arrays and tables (.parquet), fitted
-scikit-learn boosters (.skops), and numbers, texts, booleans, None and lists of these (state.json).
+A state is a dict, nested as deep as one likes, of numpy arrays (.npy), arrow arrays and tables (.parquet),
+fitted scikit-learn boosters (.skops), and numbers, texts, booleans, None and lists of these (state.json).
 """
 
 from __future__ import annotations
@@ -33,50 +33,57 @@ def encode(state: dict[str, Any], write: Callable[[str, bytes], None]) -> None:
     TypeError
         For a value of another kind, named by its place.
     """
-    used: set[str] = set()
+    write(TREE, to_json(_Writer(write).node(state, "")))
 
-    def name(place: str, suffix: str) -> str:
-        stem = re.sub(r"[^A-Za-z0-9_.]+", "-", place).strip("-.") or "value"
-        # some file systems do not tell A from a
-        for number in range(len(used) + 1):
-            found = f"{stem}{f'-{number}' if number else ''}.{suffix}"
-            if found.lower() not in used:
-                break
-        used.add(found.lower())
-        return found
 
-    def put(place: str, suffix: str, content: bytes) -> str:
-        found = name(place, suffix)
-        write(found, content)
-        return found
+class _Writer:
+    """Walks a state, writes its leaves as files, and gives the tree that names them."""
 
-    def node(value: Any, place: str) -> Any:
+    def __init__(self, write: Callable[[str, bytes], None]) -> None:
+        self.write, self.used = write, {TREE}
+
+    def node(self, value: Any, place: str) -> dict[str, Any]:
+        """Give the tree of `value`."""
         if isinstance(value, dict):
             if not all(isinstance(k, str) for k in value):
-                raise TypeError(f"state{place and '.' + place} has keys that are no text: {list(value)[:3]}")
-            return {"dict": {k: node(v, f"{place}.{k}" if place else k) for k, v in value.items()}}
-        if isinstance(value, np.ndarray):
-            return {"npy": put(place, "npy", _npy(value, place))}
-        if isinstance(value, np.generic):
-            return {"scalar": put(place, "npy", _npy(np.asarray(value), place))}
-        if isinstance(value, (pa.Array, pa.ChunkedArray)):
-            return {"array": put(place, "parquet", _parquet(pa.table({"values": value})))}
-        if isinstance(value, pa.Table):
-            return {"table": put(place, "parquet", _parquet(value))}
+                raise TypeError(f"{place or 'the state'} has keys that are no text: {list(value)[:3]}")
+            return {"dict": {k: self.node(v, f"{place}.{k}" if place else k) for k, v in value.items()}}
         if isinstance(value, (list, tuple)):
             kind = "tuple" if isinstance(value, tuple) else "list"
-            return {kind: [node(v, f"{place}.{i}") for i, v in enumerate(value)]}
+            return {kind: [self.node(v, f"{place}.{i}") for i, v in enumerate(value)]}
         if type(value) in _SCALARS:
             # JSON knows neither NaN nor infinity
             special = isinstance(value, float) and not np.isfinite(value)
             return {"float": repr(value)} if special else {"value": value}
-        if boosters.is_booster(value):
-            return {"booster": put(place, "skops", boosters.dump(value))}
-        raise TypeError(
-            f"state.{place} is a {type(value).__module__}.{type(value).__qualname__}, which has no place in a bundle"
-        )
+        kind, suffix, content = _leaf(value, place)
+        name = self.name(place, suffix)
+        self.write(name, content)
+        return {kind: name}
 
-    write(TREE, to_json(node(state, "")))
+    def name(self, place: str, suffix: str) -> str:
+        """Name a file after its place; some file systems do not tell A from a."""
+        stem = re.sub(r"[^A-Za-z0-9_.]+", "-", place).strip("-.")[:150] or "value"
+        found, number = f"{stem}.{suffix}", 1
+        while found.lower() in self.used:
+            found, number = f"{stem}-{number}.{suffix}", number + 1
+        self.used.add(found.lower())
+        return found
+
+
+def _leaf(value: Any, place: str) -> tuple[str, str, bytes]:
+    if isinstance(value, np.ndarray):
+        return "npy", "npy", _npy(value, place)
+    if isinstance(value, np.generic):
+        return "scalar", "npy", _npy(np.asarray(value), place)
+    if isinstance(value, (pa.Array, pa.ChunkedArray)):
+        return "array", "parquet", _parquet(pa.table({"values": value}))
+    if isinstance(value, pa.Table):
+        return "table", "parquet", _parquet(value)
+    if boosters.is_booster(value):
+        return "booster", "skops", boosters.dump(value)
+    raise TypeError(
+        f"{place} is a {type(value).__module__}.{type(value).__qualname__}, which has no place in a bundle"
+    )
 
 
 def decode(read: Callable[[str], bytes]) -> tuple[dict[str, Any], set[str]]:

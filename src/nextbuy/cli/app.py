@@ -1,0 +1,75 @@
+"""The command `nextbuy`: what it is called with, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from cyclopts import App, CycloptsError
+
+import nextbuy
+from nextbuy.cli.check import check
+from nextbuy.cli.fit import fit
+from nextbuy.cli.output import FAILED, USAGE, Stopped, complain
+from nextbuy.cli.rules import rules
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = App(
+    name="nextbuy",
+    help="What will this customer buy next, when, and which offer is worth sending.",
+    help_format="plaintext",
+    help_epilogue=(
+        "Exit codes: 0 done; 1 `check` found problems, or any command under --strict did; 2 wrong usage; 3 failed."
+    ),
+    version=nextbuy.__version__,
+    exit_on_error=False,
+    print_error=False,
+    result_action="return_value",
+    suppress_keyboard_interrupt=False,
+)
+# the modules themselves are light: what is heavy is imported when a command runs
+COMMANDS = {command.__name__: command for command in (check, fit, rules)}
+for _command in COMMANDS.values():
+    app.command(_command)
+
+
+def run(tokens: Sequence[str] | None = None) -> int:
+    """Run one command line and give its exit code; whatever goes wrong is one message on stderr."""
+    from nextbuy.orders.errors import InputError
+
+    tokens = sys.argv[1:] if tokens is None else list(tokens)
+    try:
+        return app(tokens) or 0
+    except CycloptsError as error:
+        known = tokens[0] if tokens and tokens[0] in COMMANDS else ""
+        complain(f"{_words(error)} See: nextbuy {known + ' ' * bool(known)}--help")
+        return USAGE
+    except Stopped as stop:
+        if str(stop):
+            complain(str(stop))
+        return stop.code
+    except KeyboardInterrupt:
+        complain("Stopped from the keyboard.")
+        return 130
+    except (InputError, OSError) as error:
+        complain(str(error))
+        return FAILED
+    except Exception as error:  # noqa: BLE001 - a job's log gets a message, not a trace
+        if os.environ.get("NEXTBUY_TRACEBACK"):
+            traceback.print_exc()
+        complain(f"{type(error).__name__}: {error}. Set NEXTBUY_TRACEBACK=1 to see where.")
+        return FAILED
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    sys.exit(run())
+
+
+def _words(error: CycloptsError) -> str:
+    text = " ".join(str(error).split())
+    return text if text.endswith((".", "?")) else f"{text}."

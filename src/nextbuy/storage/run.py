@@ -1,0 +1,215 @@
+"""An output directory that is finished or can be gone on with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+
+from nextbuy.storage.errors import RunError
+from nextbuy.storage.files import digest, sync, write_bytes, write_csv, write_json, write_parquet
+from nextbuy.storage.lock import only_one
+from nextbuy.storage.manifest import checksum, seal
+from nextbuy.storage.sealed import MANIFEST, Sealed
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    import pyarrow as pa
+
+RUN = Sealed(
+    format="nextbuy-offers",
+    version=1,
+    noun="run",
+    make="Write one: nextbuy score --out.",
+    error=RunError,
+    alone=False,
+)
+_WORK = ".work"
+_TABLES = ("predictions", "offers", "suppressed")
+
+
+def write_run(
+    directory: str | os.PathLike[str],
+    *,
+    inputs: Mapping[str, Any],
+    blocks: Sequence[Any],
+    score: Callable[[Any], pa.Table],
+    plan: Callable[[pa.Table], Mapping[str, pa.Table]] | None = None,
+    csv: bool = False,
+    overwrite: bool = False,
+    on_block: Callable[[int], None] | None = None,
+) -> dict[str, Any]:
+    """Score block by block into a directory, and mark it complete with manifest.json, written last.
+
+    Each block that is done is kept in a hidden place of the directory, so a killed run goes on where it stopped;
+    the files come out the same to the byte, since they are always put together from what was kept and hold no
+    clock time.
+
+    Parameters
+    ----------
+    directory : path
+        Made if missing.
+    inputs : mapping
+        All that the result depends on, as JSON values, with `as_of` and `model_version`; the run id is their
+        checksum.
+    blocks : sequence
+        What `score` is called with, one after the other; at least one.
+    score : callable
+        Gives the predictions of one block, the same whenever it is called.
+    plan : callable, optional
+        Gives the tables "offers" and "suppressed" of all predictions.
+    csv : bool, default False
+        Write a .csv beside each .parquet.
+    overwrite : bool, default False
+        Replace a finished run.
+    on_block : callable, optional
+        Called with the number of blocks done.
+
+    Returns
+    -------
+    dict
+        The manifest: format, format_version, library_version, run_id, as_of, model_version, inputs, counts (rows by
+        table), files (sha256 and bytes by name).
+
+    Raises
+    ------
+    RunError
+        When the directory holds a finished run and `overwrite` is False, holds a manifest of something else, or
+        another process is writing to it.
+    """
+    path = Path(directory)
+    if path.exists() and not path.is_dir():
+        raise RunError(f"{path} is a file; the output is a directory. Choose another name.")
+    path.mkdir(parents=True, exist_ok=True)
+    with only_one(path):
+        _check_free(path, overwrite=overwrite)
+        work = _workplace(path / _WORK, {"inputs": dict(inputs), "blocks": len(blocks)})
+        for number, block in enumerate(blocks):
+            if not _is_done(work, number):
+                write_parquet(_part(work, number), score(block))
+                sha256, size = digest(_part(work, number))
+                write_json(_done(work, number), {"sha256": sha256, "bytes": size})
+            if on_block is not None:
+                on_block(number + 1)
+        counts = _assemble(work, len(blocks), plan, csv=csv)
+        return _publish(path, work, dict(inputs), counts)
+
+
+def read_run(directory: str | os.PathLike[str]) -> dict[str, Any]:
+    """Check a finished run's files against its manifest and give the manifest.
+
+    Raises
+    ------
+    RunError
+        When the run is missing, unfinished, or its files were changed.
+    """
+    path = Path(directory)
+    if (path / _WORK).is_dir() and not (path / MANIFEST).exists():
+        raise RunError(
+            f"The run in {path} is not finished. Start the same command again: it goes on from there."
+        )
+    return RUN.manifest(path)
+
+
+def _check_free(path: Path, *, overwrite: bool) -> None:
+    page = path / MANIFEST
+    if not page.exists():
+        return
+    try:
+        ours = json.loads(page.read_bytes()).get("format") == RUN.format
+    except (ValueError, AttributeError):
+        ours = False
+    if not ours:
+        raise RunError(f"{path} has a {MANIFEST} that is no run of nextbuy. Choose another directory.")
+    if not overwrite:
+        raise RunError(f"{path} already holds a finished run. Choose another directory, or give --overwrite.")
+
+
+def _workplace(work: Path, job: dict[str, Any]) -> Path:
+    """Give the place of this job's parts; what another job left there goes."""
+    page = work / "job.json"
+    if work.exists() and not (page.exists() and page.read_bytes() == _job(job)):
+        shutil.rmtree(work)
+    work.mkdir(exist_ok=True)
+    write_bytes(page, _job(job))
+    return work
+
+
+def _job(job: dict[str, Any]) -> bytes:
+    return json.dumps({"job": checksum(job)}).encode()
+
+
+def _part(work: Path, number: int) -> Path:
+    return work / f"part-{number:06}.parquet"
+
+
+def _done(work: Path, number: int) -> Path:
+    return work / f"part-{number:06}.done"
+
+
+def _is_done(work: Path, number: int) -> bool:
+    try:
+        stated = json.loads(_done(work, number).read_bytes())
+        return (stated["sha256"], stated["bytes"]) == digest(_part(work, number))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _assemble(
+    work: Path, blocks: int, plan: Callable[[pa.Table], Mapping[str, pa.Table]] | None, *, csv: bool
+) -> dict[str, int]:
+    def parts() -> Iterator[pa.Table]:
+        return (pq.read_table(_part(work, number)) for number in range(blocks))
+
+    counts = {"predictions": write_parquet(work / "predictions.parquet", parts())}
+    if csv:
+        write_csv(work / "predictions.csv", parts())
+    if plan is not None:
+        # a quota or a budget is about all customers at once
+        planned = plan(pq.read_table(work / "predictions.parquet"))
+        for name in ("offers", "suppressed"):
+            counts[name] = write_parquet(work / f"{name}.parquet", planned[name])
+            if csv:
+                write_csv(work / f"{name}.csv", planned[name])
+    return counts
+
+
+def _publish(path: Path, work: Path, inputs: dict[str, Any], counts: dict[str, int]) -> dict[str, Any]:
+    import nextbuy
+
+    files = {}
+    for table in _TABLES:
+        for suffix in ("parquet", "csv"):
+            # from here until the manifest is written the directory is unfinished
+            file = work / f"{table}.{suffix}"
+            if file.exists() and table in counts:
+                sha256, size = digest(file)
+                files[file.name] = {"sha256": sha256, "bytes": size}
+    (path / MANIFEST).unlink(missing_ok=True)
+    sync(path)
+    for table in _TABLES:
+        for suffix in ("parquet", "csv"):
+            name = f"{table}.{suffix}"
+            if name in files:
+                (work / name).replace(path / name)
+            else:
+                (path / name).unlink(missing_ok=True)
+    content = {
+        "format": RUN.format,
+        "format_version": RUN.version,
+        "library_version": nextbuy.__version__,
+        "run_id": checksum(inputs)[:16],
+        "as_of": inputs.get("as_of"),
+        "model_version": inputs.get("model_version"),
+        "inputs": inputs,
+        "counts": counts,
+        "files": files,
+    }
+    write_bytes(path / MANIFEST, seal(content))
+    shutil.rmtree(work)
+    return content
