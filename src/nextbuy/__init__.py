@@ -8,6 +8,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nextbuy import datasets
     from nextbuy.mining import AssociationRules, SequentialRules
+    from nextbuy.offers import (
+        OfferPlan,
+        OfferPlanner,
+        OfferPolicy,
+        cac,
+        ltv,
+        ltv_to_cac,
+        payback_months,
+        required_contacts,
+    )
     from nextbuy.orders import Catalog, InputError, Orders, read_catalog, read_orders
     from nextbuy.predict import NextPurchase
     from nextbuy.storage import BundleError, RunError, load, save
@@ -21,13 +31,21 @@ _HOME = {
     "Catalog": "orders",
     "InputError": "orders",
     "NextPurchase": "predict",
+    "OfferPlan": "offers",
+    "OfferPlanner": "offers",
+    "OfferPolicy": "offers",
     "Orders": "orders",
     "RunError": "storage",
     "SequentialRules": "mining",
+    "cac": "offers",
     "datasets": "",
     "load": "storage",
+    "ltv": "offers",
+    "ltv_to_cac": "offers",
+    "payback_months": "offers",
     "read_catalog": "orders",
     "read_orders": "orders",
+    "required_contacts": "offers",
     "save": "storage",
 }
 

@@ -1,0 +1,113 @@
+"""Which days of a customer are still free under the sliding caps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import maximum_filter1d
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+BLOCK = 20_000
+
+
+class Calendar:
+    """Contacts by customer and day, from the log and from the plan so far.
+
+    Parameters
+    ----------
+    customers : int
+        How many.
+    first_day, days : int
+        The plan sends from this day (since 1970-01-01) on, on so many days.
+    quiet_days : int
+        Two contacts are at least so many days apart; 0: no rule.
+    cap, cap_days : int
+        At most `cap` contacts in any `cap_days` days in a row.
+
+    Memory: 2 bytes x customers x (days + 2 x the longer window).
+    """
+
+    def __init__(
+        self, customers: int, *, first_day: int, days: int, quiet_days: int, cap: int, cap_days: int
+    ) -> None:
+        self.pad = max(quiet_days, cap_days)
+        self.first_day, self.days = first_day, days
+        self.quiet_days, self.cap, self.cap_days = quiet_days, cap, cap_days
+        self.counts = np.zeros((customers, days + 2 * self.pad), np.int16)
+
+    def add(self, customer: NDArray[np.int64], day: NDArray[np.int64]) -> None:
+        """Note contacts; days too far away to matter are passed over."""
+        place = day - self.first_day + self.pad
+        near = (place >= 0) & (place < self.counts.shape[1])
+        np.add.at(self.counts, (customer[near], place[near]), 1)
+
+    def free(self, customer: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Say for each customer and day of the plan whether the quiet days and the cap would allow one more contact."""
+        counts = self.counts[customer].astype(np.int32)
+        total = np.zeros((len(customer), counts.shape[1] + 1), np.int32)
+        np.cumsum(counts, axis=1, out=total[:, 1:])
+        day = np.arange(self.days) + self.pad
+        if self.quiet_days:
+            near = total[:, day + self.quiet_days] - total[:, day - self.quiet_days + 1]
+            quiet = near == 0
+        else:
+            quiet = np.ones((len(customer), self.days), dtype=bool)
+        # window s holds the days s to s + cap_days - 1; day d lies in the windows d - cap_days + 1 to d
+        inside = total[:, self.cap_days :] - total[:, : -self.cap_days]
+        fullest = maximum_filter1d(
+            inside, self.cap_days, axis=1, origin=(self.cap_days - 1) // 2, mode="constant"
+        )
+        return quiet, fullest[:, day] < self.cap
+
+    def place(
+        self,
+        customer: NDArray[np.int64],
+        *,
+        low: NDArray[np.int64],
+        high: NDArray[np.int64],
+        target: NDArray[np.int64],
+        barred: NDArray[np.int64],
+        barred_from: NDArray[np.int64],
+        barred_to: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Find the free day nearest to the target, the earlier of two, in rows of different customers.
+
+        Parameters
+        ----------
+        low, high, target : ndarray of int64
+            First and last day allowed and the day aimed at, days since 1970-01-01.
+        barred, barred_from, barred_to : ndarray of int64
+            Rows (positions in `customer`) and spans of days on which this row's item must not be offered again.
+
+        Returns
+        -------
+        day : ndarray of int64
+            -1 where no day is free.
+        by_cap : ndarray of bool
+            Where no day is free: whether a cap or cool-down alone closes them all (otherwise quiet days do their part).
+        """
+        out, by_cap = np.full(len(customer), -1, np.int64), np.zeros(len(customer), dtype=bool)
+        days = np.arange(self.days) + self.first_day
+        by = np.argsort(barred, kind="stable")
+        barred, barred_from, barred_to = barred[by], barred_from[by], barred_to[by]
+        for at in range(0, len(customer), BLOCK):
+            part = slice(at, min(at + BLOCK, len(customer)))
+            quiet, capped = self.free(customer[part])
+            first, last = np.searchsorted(barred, [part.start, part.stop])
+            edge = np.zeros((part.stop - part.start, self.days + 1), np.int32)
+            row = barred[first:last] - part.start
+            np.add.at(edge, (row, np.clip(barred_from[first:last] - self.first_day, 0, self.days)), 1)
+            np.add.at(edge, (row, np.clip(barred_to[first:last] + 1 - self.first_day, 0, self.days)), -1)
+            capped &= np.cumsum(edge, axis=1)[:, :-1] == 0
+            window = (days >= low[part, None]) & (days <= high[part, None])
+            allowed = window & quiet & capped
+            away = 2 * np.abs(days - target[part, None]) + (days > target[part, None])
+            away = np.where(allowed, away, np.iinfo(np.int64).max)
+            best = np.argmin(away, axis=1)
+            found = allowed.any(1)
+            out[part] = np.where(found, days[best], -1)
+            by_cap[part] = ~(window & capped).any(1)
+        return out, by_cap

@@ -1,0 +1,197 @@
+"""Every candidate with what the rules ask about: item facts, window, arm, quota."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nextbuy.offers.holdout import draw_holdout
+from nextbuy.orders.frames import DAY_US
+from nextbuy.orders.table import codes_of, to_us
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from nextbuy.offers.door import Table
+    from nextbuy.offers.policy import OfferPolicy
+    from nextbuy.orders.catalog import Catalog
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Predictions as arrays, one entry a row; money is NaN where unknown, days count from 1970-01-01.
+
+    Attributes
+    ----------
+    table : Table
+    first : int
+        First day on which something can be sent.
+    customer, item, category : ndarray of int64
+        Codes; an item without category is a category of its own.
+    customer_ids, item_ids : pyarrow.Array of str
+    item_name, category_name : pyarrow.Array of str
+    probability, unit_margin, price, discount, stock : ndarray of float64
+    discount_share : ndarray of float64
+    durable : ndarray of bool
+    low, high, target : ndarray of int64
+        First and last day on which the offer may be sent, and the day aimed at.
+    opens, ends : ndarray of float64
+        Window as predicted; NaN where there is none.
+    status, kind : ndarray of str
+    vetoed : ndarray of bool
+    pools : tuple of ndarray of int64
+        Quotas that a candidate draws on.
+    quota : ndarray of float64
+    control, held_out : ndarray of bool
+        By customer: in the campaign's holdout, in the global holdout.
+    """
+
+    table: Table
+    first: int
+    customer: NDArray[np.int64]
+    item: NDArray[np.int64]
+    category: NDArray[np.int64]
+    customer_ids: pa.Array
+    item_ids: pa.Array
+    item_name: pa.Array
+    category_name: pa.Array
+    probability: NDArray[np.float64]
+    unit_margin: NDArray[np.float64]
+    price: NDArray[np.float64]
+    discount: NDArray[np.float64]
+    discount_share: NDArray[np.float64]
+    stock: NDArray[np.float64]
+    durable: NDArray[np.bool_]
+    low: NDArray[np.int64]
+    high: NDArray[np.int64]
+    target: NDArray[np.int64]
+    opens: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    status: NDArray[np.str_]
+    kind: NDArray[np.str_]
+    vetoed: NDArray[np.bool_]
+    pools: tuple[NDArray[np.int64], ...]
+    quota: NDArray[np.float64]
+    control: NDArray[np.bool_]
+    held_out: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+
+def gather(table: Table, catalog: Catalog | None, policy: OfferPolicy, first: int) -> Candidates:
+    """Join predictions, catalog and policy."""
+    customer, customer_ids = _coded(table.ids("customer_id"))
+    item, item_ids = _coded(table.ids("item_id"))
+
+    def fact(name: str, kind: pa.DataType) -> pa.Array:
+        if catalog is None or name not in catalog.columns:
+            return pa.nulls(len(item_ids), kind)
+        return pc.cast(catalog.column(name, item_ids), kind)
+
+    def number(name: str) -> NDArray[np.float64]:
+        return np.asarray(fact(name, pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False))
+
+    names = fact("category", pa.string())
+    # an item without category must not share one with another, nor with a category of its name
+    category, _ = _coded(
+        pc.coalesce(
+            pc.binary_join_element_wise("c", names, ":"), pc.binary_join_element_wise("i", item_ids, ":")
+        )
+    )
+    category_text = names.to_pylist()
+    item_text = item_ids.to_pylist()
+    share = np.array(
+        [
+            policy.discounts.get(i, policy.discounts.get(str(c), policy.discount))
+            for i, c in zip(item_text, category_text, strict=True)
+        ],
+        np.float64,
+    )
+    price = number("price")
+    discount = np.where(share > 0, price * share, 0.0)
+    excluded = (
+        np.isin(category_text, [str(x) for x in policy.exclude_categories])
+        if len(item_text)
+        else np.zeros(0, bool)
+    )
+    bad_items, bad_customers = (
+        codes_of(item_ids, policy.exclude_items),
+        codes_of(customer_ids, policy.exclude_customers),
+    )
+    excluded = excluded | np.isin(np.arange(len(item_ids)), bad_items)
+    vetoed = excluded[item] | np.isin(customer, bad_customers)
+    pools, quota = _quotas(policy, item_text, category_text)
+
+    opens, ends = table.days("window_start"), table.days("window_end")
+    best = table.days("best_date")
+    low = np.maximum(np.nan_to_num(opens, nan=first), first)
+    last = first + policy.plan_days - 1
+    if policy.deadline is not None:
+        last = min(last, to_us(policy.deadline, name="deadline") // DAY_US)
+    high = np.minimum(np.nan_to_num(ends, nan=np.inf), last)
+    aim = np.nan_to_num(opens if policy.send_at == "window_start" else best, nan=first)
+    status, kind = (
+        np.asarray(table.column(n, pa.string()).fill_null("").to_pylist(), dtype="<U8")
+        for n in ("window_status", "kind")
+    )
+    ids = customer_ids.to_pylist()
+    return Candidates(
+        table=table,
+        first=first,
+        customer=customer,
+        item=item,
+        category=category[item],
+        customer_ids=customer_ids,
+        item_ids=item_ids,
+        item_name=fact("name", pa.string()).take(pa.array(item)),
+        category_name=names.take(pa.array(item)),
+        probability=table.numbers("probability"),
+        unit_margin=number("unit_margin")[item],
+        price=price[item],
+        discount=discount[item],
+        discount_share=share[item],
+        stock=number("stock")[item],
+        durable=np.asarray(fact("durable", pa.bool_()).fill_null(False))[item],
+        low=low.astype(np.int64),
+        high=high.astype(np.int64),
+        target=np.clip(aim, low, np.maximum(high, low)).astype(np.int64),
+        opens=opens,
+        ends=ends,
+        status=status,
+        kind=kind,
+        vetoed=vetoed,
+        pools=tuple(p[item] for p in pools),
+        quota=quota,
+        control=draw_holdout(ids, share=policy.holdout, salt=policy.salt, campaign=policy.campaign),
+        held_out=draw_holdout(ids, share=policy.global_holdout, salt=policy.salt),
+    )
+
+
+def _coded(ids: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
+    coded = pc.dictionary_encode(ids)
+    return coded.indices.to_numpy(zero_copy_only=False).astype(np.int64), coded.dictionary
+
+
+def _quotas(
+    policy: OfferPolicy, items: list[str], categories: list[str | None]
+) -> tuple[tuple[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]:
+    """Number the quotas: one for each item that has one, one for each category; -1 where there is none."""
+    numbers: dict[tuple[str, str], int] = {}
+    quota: list[float] = []
+    pools = np.full((2, len(items)), -1, np.int64)
+    for place, (item, category) in enumerate(zip(items, categories, strict=True)):
+        own = policy.quotas.get(item, policy.max_per_item)
+        shared = policy.quotas.get(category) if category is not None and category not in items else None
+        for kind, name, limit in ((0, item, own), (1, str(category), shared)):
+            if limit is not None:
+                key = ("category" if kind else "item", name)
+                if key not in numbers:
+                    numbers[key] = len(quota)
+                    quota.append(float(limit))
+                pools[kind, place] = numbers[key]
+    return (pools[0], pools[1]), np.array(quota, np.float64)
