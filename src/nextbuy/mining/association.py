@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nextbuy.mining import baskets as basket_lists
+from nextbuy.mining.baskets import Baskets
 from nextbuy.mining.completion import Completion
 from nextbuy.mining.itemsets import frequent_itemsets
 from nextbuy.mining.parameters import check_share, check_whole
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
-
-    from nextbuy.mining.baskets import Baskets
 
 
 class AssociationRules(Completion):
@@ -70,7 +69,7 @@ class AssociationRules(Completion):
     itemsets_ : frame in the orders' backend, shorter sets first
         itemset (tuple of ids), length, orders, customers, support, closed, maximal (both among the sets
         found).
-    n_orders_, n_customers_ : int
+    n_orders_, n_customers_, n_itemsets_ : int
 
     Raises
     ------
@@ -122,9 +121,11 @@ class AssociationRules(Completion):
 
         Parameters
         ----------
-        orders : Orders, one-hot frame, or list of baskets
+        orders : Orders, one-hot frame, list of baskets, or Baskets
             The one table of `nextbuy.read_orders`; or a frame of True/False as mlxtend takes it (pandas dense
-            or sparse, polars, pyarrow, numpy, scipy sparse); or a list of lists of ids.
+            or sparse, polars, pyarrow, numpy, scipy sparse); or a list of lists of ids;
+            or arrays of codes through `nextbuy.mining.baskets.from_codes` (frames then come as
+            arrow).
         y : ignored
 
         Returns
@@ -188,6 +189,8 @@ class AssociationRules(Completion):
             raise InputError(f"weight={self.weight!r} is none of 'revenue', 'margin' and None.")
 
     def _read(self, orders: Any) -> tuple[Baskets, str, pa.Array | None]:
+        if isinstance(orders, Baskets):
+            return orders, "pyarrow", None
         if isinstance(orders, Orders):
             baskets = basket_lists.from_orders(orders, level=self.level, weight=self.weight)
             names = None

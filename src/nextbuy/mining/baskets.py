@@ -31,7 +31,7 @@ class Baskets:
     Attributes
     ----------
     item : ndarray of int32
-        Item codes, ascending inside an order, each once.
+        Item codes, each once in an order.
     order_offsets : ndarray of int64
         Where each order begins, with the end appended; an order may be empty.
     customer : ndarray of int32
@@ -116,14 +116,12 @@ class Baskets:
             return self
         new = np.empty(self.n_items, np.int32)
         new[old] = np.arange(self.n_items, dtype=np.int32)
-        order = np.repeat(np.arange(self.n_orders, dtype=np.int64), np.diff(self.order_offsets))
-        key = np.sort(order * self.n_items + new[self.item])
         up = self.ancestor
         if up is not None:
             up = np.where(up >= 0, new[up], -1).astype(np.int32)[old]
         return replace(
             self,
-            item=(key - order * self.n_items).astype(np.int32),
+            item=new[self.item],
             item_tie=self.item_tie[old],
             item_ids=self.item_ids.take(pa.array(old)),
             ancestor=up,
@@ -183,13 +181,11 @@ def from_codes(order: NDArray, item: NDArray, *, item_ids: pa.Array, n_orders: i
 def from_orders(orders: Orders, *, level: str = "item", weight: str | None = None) -> Baskets:
     """Make baskets from the one table; `level` and `weight` as in `AssociationRules`."""
     order_weight = None if weight is None else _order_weight(orders, weight)
-    mixed = level == "mixed"
-    if mixed and orders.catalog is None:
-        orders.level("category")  # raises what to do
-    if not mixed and level != "item":
-        orders = orders.level(level)
+    if level != "item" and orders.catalog is None:
+        orders.level("category" if level == "mixed" else level)  # says what is missing
+    moment = mix(orders.customer_hash[orders.customer] + orders.day.astype(np.uint64))
     tie = np.zeros(orders.n_items, np.uint64)
-    np.add.at(tie, orders.item, mix(orders.customer_hash[orders.customer] + orders.day.astype(np.uint64)))
+    np.add.at(tie, orders.item, moment)
     if orders.has_customers:
         customer, customer_ids = orders.customer[orders.order_offsets[:-1]], orders.customer_ids
     else:
@@ -203,8 +199,10 @@ def from_orders(orders: Orders, *, level: str = "item", weight: str | None = Non
         customer_ids,
         order_weight,
     )
-    if mixed:
+    if level == "mixed":
         baskets = _with_categories(baskets, orders)
+    elif level != "item":
+        baskets = _at_level(baskets, orders, level)
     return baskets.renumbered()
 
 
@@ -241,6 +239,34 @@ def _order_weight(orders: Orders, weight: str) -> NDArray[np.float64]:
     money = np.bincount(orders.order, np.where(known, each * orders.quantity, 0.0), minlength=orders.n_orders)
     # a loss is no negative evidence: with weights below zero a longer set could weigh more than a shorter one
     return np.rint(np.maximum(money, 0.0) * WEIGHT_STEP) / WEIGHT_STEP
+
+
+def _at_level(baskets: Baskets, orders: Orders, level: str) -> Baskets:
+    """Replace items by their category; those without one keep their own id, as in `Orders.level`.
+
+    Not by `Orders.level` itself: that numbers the orders anew, while weights and order ids keep theirs.
+    """
+    assert orders.catalog is not None
+    names = orders.catalog.column(level, orders.item_ids).cast(pa.string())
+    coded = pc.coalesce(names, orders.item_ids.cast(pa.string())).dictionary_encode()
+    width = len(coded.dictionary)
+    order = np.repeat(np.arange(baskets.n_orders), np.diff(baskets.order_offsets))
+    code = coded.indices.to_numpy(zero_copy_only=False)[baskets.item]
+    key, first = np.unique(order * width + code, return_index=True)
+    order = key // width
+    tie = np.zeros(width, np.uint64)
+    np.add.at(
+        tie,
+        key - order * width,
+        mix(orders.customer_hash[orders.customer] + orders.day.astype(np.uint64))[first],
+    )
+    return replace(
+        baskets,
+        item=(key - order * width).astype(np.int32),
+        item_tie=tie,
+        order_offsets=np.searchsorted(order, np.arange(baskets.n_orders + 1)),
+        item_ids=coded.dictionary,
+    )
 
 
 def _with_categories(baskets: Baskets, orders: Orders) -> Baskets:

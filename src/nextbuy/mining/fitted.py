@@ -96,6 +96,12 @@ class FittedRules(Parameters):
         return self._cache["rules"]
 
     @property
+    def n_itemsets_(self) -> int:
+        """How many frequent itemsets were found."""
+        self._fitted()
+        return len(self._sets)
+
+    @property
     def itemsets_(self) -> Any:
         """The frequent itemsets as a frame; see the class."""
         self._fitted()

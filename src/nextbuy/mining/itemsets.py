@@ -106,7 +106,9 @@ class _Search:
         """Count the customers behind each key."""
         if self.customer is None:
             return orders
-        both = key.astype(np.int64) * self.n_customers + self.customer[tid]
+        # half the width sorts in half the time
+        width = np.int32 if size * self.n_customers < 1 << 31 else np.int64
+        both = key.astype(width) * width(self.n_customers) + self.customer[tid]
         both.sort()
         new = np.ones(len(both), bool)
         new[1:] = both[1:] != both[:-1]

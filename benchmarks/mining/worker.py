@@ -1,0 +1,154 @@
+"""One miner on one history, in a process of its own: reads, mines, prints what it found. Started by run.py.
+
+python worker.py METHOD FILE MIN_SUPPORT MAX_LENGTH     MAX_LENGTH 0 means any length
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Lines = tuple[Any, Any, Any, Any]  # order code, item code, customer by order, how many orders
+
+
+def lines(path: str) -> Lines:
+    """Read a history into codes; lines of one customer on one day are one order."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    def codes(column: pa.ChunkedArray) -> Any:
+        coded = column.combine_chunks()
+        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
+        return coded.dictionary_encode().indices.to_numpy()
+
+    generated = "basket" in pq.read_schema(path).names
+    if generated:
+        table = pq.read_table(path, columns=["customer", "basket", "item"])
+        customer, order = table["customer"].to_numpy(), table["basket"].to_numpy()
+        of_order = np.zeros(int(order.max()) + 1, np.int32)
+        of_order[order] = customer
+        return order, codes(table["item"]), of_order, len(of_order)
+    table = pq.read_table(path, columns=["customer_id", "timestamp", "item_id"])
+    day = pc.cast(table["timestamp"], pa.int64()).to_numpy() // 86_400_000_000
+    key = codes(table["customer_id"]).astype(np.int64) * 100_000 + day
+    known, order = np.unique(key, return_inverse=True)
+    return order, codes(table["item_id"]), (known // 100_000).astype(np.int32), len(known)
+
+
+def as_lists(path: str) -> list[list[int]]:
+    """Give the orders as lists of item codes, as the list-based miners want them."""
+    import numpy as np
+
+    order, item, _, n = lines(path)
+    by_order = np.argsort(order, kind="stable")
+    ends = np.searchsorted(order[by_order], np.arange(n + 1)).tolist()
+    flat = item[by_order].tolist()
+    return [list(set(flat[a:b])) for a, b in pairwise(ends)]
+
+
+def baskets_of(path: str) -> Any:
+    """Give the orders as nextbuy's item lists with their customers."""
+    from dataclasses import replace
+
+    import numpy as np
+    import pyarrow as pa
+
+    from nextbuy.mining.baskets import from_codes
+
+    order, item, customer, n = lines(path)
+    made = from_codes(order, item, item_ids=pa.array(np.arange(int(item.max()) + 1)), n_orders=n)
+    return replace(made, customer=customer, customer_ids=pa.array(np.arange(int(customer.max()) + 1)))
+
+
+def nextbuy_itemsets(path: str, min_support: float, max_length: int | None) -> dict[str, int]:
+    """Itemsets with orders and distinct customers; what pyfim finds, and the customers."""
+    from nextbuy.mining import AssociationRules
+
+    rules = AssociationRules(min_support=min_support, max_length=max_length, min_customers=1)
+    return {"itemsets": rules.fit(baskets_of(path)).n_itemsets_}
+
+
+def nextbuy_rules(path: str, min_support: float, max_length: int | None) -> dict[str, int]:
+    """Itemsets and the frame of single-consequent rules with every measure, interval and test."""
+    from nextbuy.mining import AssociationRules
+
+    rules = AssociationRules(min_support=min_support, max_length=max_length, min_customers=1)
+    rules.fit(baskets_of(path))
+    return {"itemsets": rules.n_itemsets_, "rules": len(rules.rules_)}
+
+
+def nextbuy_from_orders(path: str, min_support: float, max_length: int | None) -> dict[str, int]:
+    """Do the same through the library's checked door, read_orders."""
+    import pyarrow.parquet as pq
+
+    from nextbuy.mining import AssociationRules
+    from nextbuy.orders import read_orders
+
+    names = pq.read_schema(path).names
+    if "basket" in names:
+        orders = read_orders(
+            path, customer="customer", order="basket", item="item", time="day", time_format="D"
+        )
+    else:
+        orders = read_orders(path, order=None)
+    rules = AssociationRules(min_support=min_support, max_length=max_length, min_customers=1).fit(orders)
+    return {"itemsets": rules.n_itemsets_, "rules": len(rules.rules_)}
+
+
+def mlxtend_rules(path: str, min_support: float, max_length: int | None) -> dict[str, int]:
+    """Run fpgrowth on the one-hot frame of the frequent items, then association_rules: all it can do."""
+    import numpy as np
+    import pandas as pd
+    from mlxtend.frequent_patterns import association_rules, fpgrowth
+
+    order, item, _, n = lines(path)
+    pairs = pd.DataFrame({"order": order, "item": item}).drop_duplicates()
+    # items below the threshold leave first: with them mlxtend would need many times the memory
+    count = np.bincount(pairs["item"])
+    pairs = pairs[(count >= min_support * n)[pairs["item"]]]
+    names, column = np.unique(pairs["item"], return_inverse=True)
+    held = np.zeros((n, len(names)), bool)
+    held[pairs["order"], column] = True
+    sets = fpgrowth(pd.DataFrame(held, columns=[str(v) for v in names]), min_support=min_support,
+                    use_colnames=True, max_len=max_length)  # fmt: skip
+    rules = association_rules(sets, num_itemsets=n, metric="support", min_threshold=0)
+    return {"itemsets": len(sets), "rules": len(rules)}
+
+
+def pyfim(path: str, min_support: float, max_length: int | None) -> dict[str, int]:
+    """Run Borgelt's C: eclat for pairs, fpgrowth for any length."""
+    import fim
+
+    orders = as_lists(path)
+    mine = fim.eclat if max_length == 2 else fim.fpgrowth
+    found = mine(orders, target="s", supp=-math.ceil(min_support * len(orders) - 1e-9), zmin=1,
+                 zmax=max_length or -1, report="a")  # fmt: skip
+    return {"itemsets": len(found)}
+
+
+def efficient_apriori(path: str, min_support: float, max_length: int | None) -> dict[str, int]:
+    """Run efficient-apriori's itemsets."""
+    from efficient_apriori import itemsets_from_transactions
+
+    found, _ = itemsets_from_transactions(
+        as_lists(path), min_support=min_support, max_length=max_length or 99
+    )
+    return {"itemsets": sum(len(v) for v in found.values())}
+
+
+METHODS: dict[str, Callable[[str, float, int | None], dict[str, int]]] = {
+    f.__name__: f
+    for f in (nextbuy_itemsets, nextbuy_rules, nextbuy_from_orders, pyfim, mlxtend_rules, efficient_apriori)
+}
+
+if __name__ == "__main__":
+    method, path, min_support, max_length = sys.argv[1:]
+    print(json.dumps(METHODS[method](path, float(min_support), int(max_length) or None)))
