@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nextbuy import datasets
+    from nextbuy.display import plot, write_report
+    from nextbuy.evaluate import backtest
     from nextbuy.mining import AssociationRules, SequentialRules
     from nextbuy.offers import (
         OfferPlan,
@@ -37,16 +39,19 @@ _HOME = {
     "Orders": "orders",
     "RunError": "storage",
     "SequentialRules": "mining",
+    "backtest": "evaluate",
     "cac": "offers",
     "datasets": "",
     "load": "storage",
     "ltv": "offers",
     "ltv_to_cac": "offers",
     "payback_months": "offers",
+    "plot": "display",
     "read_catalog": "orders",
     "read_orders": "orders",
     "required_contacts": "offers",
     "save": "storage",
+    "write_report": "display",
 }
 
 __all__ = [
@@ -55,15 +60,26 @@ __all__ = [
     "Catalog",
     "InputError",
     "NextPurchase",
+    "OfferPlan",
+    "OfferPlanner",
+    "OfferPolicy",
     "Orders",
     "RunError",
     "SequentialRules",
     "__version__",
+    "backtest",
+    "cac",
     "datasets",
     "load",
+    "ltv",
+    "ltv_to_cac",
+    "payback_months",
+    "plot",
     "read_catalog",
     "read_orders",
+    "required_contacts",
     "save",
+    "write_report",
 ]
 
 

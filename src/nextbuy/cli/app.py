@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError
 
 import nextbuy
+from nextbuy.cli.backtest import backtest
 from nextbuy.cli.check import check
+from nextbuy.cli.demo import demo
 from nextbuy.cli.fit import fit
+from nextbuy.cli.inspect import inspect
 from nextbuy.cli.output import FAILED, USAGE, Stopped, complain
 from nextbuy.cli.rules import rules
+from nextbuy.cli.score import score
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +27,8 @@ app = App(
     help="What will this customer buy next, when, and which offer is worth sending.",
     help_format="plaintext",
     help_epilogue=(
-        "Exit codes: 0 done; 1 `check` found problems, or any command under --strict did; 2 wrong usage; 3 failed."
+        "Exit codes: 0 done; 1 `check` found problems, or any command under --strict did; "
+        "2 wrong usage; 3 failed."
     ),
     version=nextbuy.__version__,
     exit_on_error=False,
@@ -32,7 +37,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 # the modules themselves are light: what is heavy is imported when a command runs
-COMMANDS = {command.__name__: command for command in (check, fit, rules)}
+COMMANDS = {command.__name__: command for command in (check, fit, rules, score, backtest, inspect, demo)}
 for _command in COMMANDS.values():
     app.command(_command)
 

@@ -28,7 +28,7 @@ def read_config(path: str | None, kind: type) -> dict[str, Any]:
     Raises
     ------
     Stopped
-        With the exit code of wrong usage: the file cannot be read, or a key is unknown (the nearest one is named).
+        With the exit code of wrong usage: the file cannot be read, or a key is unknown (the nearest named).
     """
     if path is None:
         return {}

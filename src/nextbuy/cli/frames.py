@@ -10,6 +10,8 @@ from nextbuy.storage.files import write_csv, write_parquet
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from nextbuy.orders import Orders
+
 
 def to_arrow(frame: Any) -> pa.Table:
     """Give a frame of any backend as an arrow table; tuples become lists."""
@@ -29,3 +31,22 @@ def write_frame(path: str, table: pa.Table) -> int:
     if path.endswith(".parquet"):
         return write_parquet(path, table)
     raise Stopped(f"--out {path} must end in .parquet or .csv.", USAGE)
+
+
+def digest_of(orders: Orders) -> str:
+    """Give a checksum of what was bought, by whom and when; the same however the rows were sorted."""
+    import hashlib
+
+    import pyarrow as pa
+
+    found = hashlib.sha256()
+    for values in (orders.customer, orders.order, orders.item, orders.time, orders.quantity, orders.price):
+        found.update(values.tobytes())
+    for ids in (orders.customer_ids, orders.item_ids):
+        found.update("\x1f".join(map(str, ids.to_pylist())).encode())
+    if orders.catalog is not None:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, orders.catalog.table.schema) as writer:
+            writer.write_table(orders.catalog.table.combine_chunks())
+        found.update(sink.getvalue())
+    return found.hexdigest()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console, RenderableType
 
@@ -103,6 +103,17 @@ class Output:
 
 
 PLAIN = Output()
+
+
+@contextmanager
+def lines(output: Output, what: str) -> Iterator[Callable[[str], None]]:
+    """Give a function that shows what is going on, one line at a time, on a terminal."""
+    console = stderr()
+    if not output.speaks or not console.is_terminal:
+        yield lambda text: None  # noqa: ARG005 - nobody looks
+        return
+    with console.status(what) as status:
+        yield lambda text: status.update(f"{what}: {text}")
 
 
 def stdout() -> Console:

@@ -53,7 +53,8 @@ def rules(
     output.show(
         plain(repr(orders)),
         plain(
-            f"{found.num_rows:,} rules of what is {_LISTS[kind]}{', the strongest:' if found.num_rows else '.'}"
+            f"{found.num_rows:,} rules of what is {_LISTS[kind]}"
+            + (", the strongest:" if found.num_rows else ".")
         ),
     )
     if found.num_rows:
@@ -79,7 +80,7 @@ def _basket_table(found: pa.Table, top: int) -> Any:
                 " + ".join(map(str, r["consequent"])),
                 f"{r['orders']:,}",
                 f"{r['customers']:,}",
-                f"{100 * r['confidence']:.0f} ({100 * r['confidence_low']:.0f} to {100 * r['confidence_high']:.0f})",
+                of_100(r),
                 f"{r['lift']:.1f} (at least {r['lift_low']:.1f})",
             )
             for r in found.slice(0, top).to_pylist()
@@ -105,7 +106,7 @@ def sequence_table(found: pa.Table, top: int, *, title: str = "") -> Any:
                 str(r["antecedent"]),
                 str(r["consequent"]),
                 f"{r['lag_p50']:.0f} ({r['lag_p10']:.0f} to {r['lag_p90']:.0f})",
-                f"{100 * r['confidence']:.0f} ({100 * r['confidence_low']:.0f} to {100 * r['confidence_high']:.0f})",
+                of_100(r),
                 f"{r['followed']:,} of {r['exposed']:,}",
                 f"{r['lift']:.1f} (at least {r['lift_low']:.1f})",
             )
@@ -113,3 +114,9 @@ def sequence_table(found: pa.Table, top: int, *, title: str = "") -> Any:
         ],
         right=("after days (half, 10 to 90 %)", "of 100 buyers", "customers", "times more than by chance"),
     )
+
+
+def of_100(rule: dict[str, Any]) -> str:
+    """Spell a confidence as people of a hundred, with its interval."""
+    share, low, high = (100 * rule[name] for name in ("confidence", "confidence_low", "confidence_high"))
+    return f"{share:.0f} ({low:.0f} to {high:.0f})"

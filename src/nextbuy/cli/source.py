@@ -45,7 +45,8 @@ class Reading:
     price : str
         Column of the price of one piece; may be absent.
     time_format : str
-        strptime format of a text column such as "%d/%m/%Y %H:%M", or the unit of epoch numbers: s, ms, us, ns, D.
+        strptime format of a text column such as "%d/%m/%Y %H:%M", or the unit of epoch numbers: s, ms, us,
+        ns, D.
     timezone : str
         Zone of times that carry none, such as Europe/Berlin.
     encoding : str
@@ -110,8 +111,8 @@ def note_problems(orders: Orders, output: Output) -> None:
     if found and not output.quiet:
         aside = orders.ledger["set_aside"]
         complain(
-            f"{len(found)} problem{'s' * (len(found) > 1)} found, {aside:,} of {orders.ledger['read']:,} lines set aside; "
-            "`nextbuy check` shows them."
+            f"{len(found)} problem{'s' * (len(found) > 1)} found, {aside:,} of {orders.ledger['read']:,} "
+            "lines set aside; `nextbuy check` shows them."
         )
 
 
@@ -137,7 +138,7 @@ def facts(orders: Orders) -> dict[str, Any]:
 
 
 def as_options(message: str) -> str:
-    """Turn a hint for Python into one for the command line: read_orders(source, item='StockCode') -> --item StockCode."""
+    """Turn a hint for Python into one for here: read_orders(source, item='SKU') -> --item SKU."""
     import re
 
     def option(found: re.Match[str]) -> str:

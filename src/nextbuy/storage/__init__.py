@@ -2,6 +2,6 @@
 
 from nextbuy.storage.bundle import load, read_manifest, save
 from nextbuy.storage.errors import BundleError, RunError
-from nextbuy.storage.run import read_run, write_run
+from nextbuy.storage.run import Plan, read_run, write_run
 
-__all__ = ["BundleError", "RunError", "load", "read_manifest", "read_run", "save", "write_run"]
+__all__ = ["BundleError", "Plan", "RunError", "load", "read_manifest", "read_run", "save", "write_run"]

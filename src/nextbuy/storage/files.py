@@ -114,8 +114,8 @@ def write_csv(path: str | os.PathLike[str], tables: pa.Table | Iterable[pa.Table
     """Write tables of one schema as one CSV file, whole or not at all.
 
     UTF-8 with a header; days as 2026-06-01 (columns named ..._date, ..._on, ..._start, ..._end), other times
-    as 2026-06-01T13:05:00; unknown values empty; a text that begins with = + - @ gets a leading apostrophe, so
-    that no spreadsheet runs it.
+    as 2026-06-01T13:05:00; unknown values empty; a text that begins with = + - @ gets a leading apostrophe,
+    so that no spreadsheet runs it.
 
     Parameters
     ----------

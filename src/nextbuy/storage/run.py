@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,28 @@ RUN = Sealed(
     alone=False,
 )
 _WORK = ".work"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What became of the predictions.
+
+    Attributes
+    ----------
+    tables : dict of str to pyarrow.Table
+        "offers" and "suppressed".
+    delivery : dict of str to pyarrow.Table
+        What goes into a .csv instead of the whole table: control customers must not reach a file that is
+        sent.
+    facts : dict
+        For the manifest, as JSON values that depend on the inputs alone.
+    """
+
+    tables: Mapping[str, pa.Table]
+    delivery: Mapping[str, pa.Table] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
 _TABLES = ("predictions", "offers", "suppressed")
 
 
@@ -39,16 +62,16 @@ def write_run(
     inputs: Mapping[str, Any],
     blocks: Sequence[Any],
     score: Callable[[Any], pa.Table],
-    plan: Callable[[pa.Table], Mapping[str, pa.Table]] | None = None,
+    plan: Callable[[pa.Table, str], Plan] | None = None,
     csv: bool = False,
     overwrite: bool = False,
     on_block: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """Score block by block into a directory, and mark it complete with manifest.json, written last.
 
-    Each block that is done is kept in a hidden place of the directory, so a killed run goes on where it stopped;
-    the files come out the same to the byte, since they are always put together from what was kept and hold no
-    clock time.
+    Each block that is done is kept in a hidden place of the directory, so a killed run goes on where it
+    stopped; the files come out the same to the byte, since they are always put together from what was kept
+    and hold no clock time.
 
     Parameters
     ----------
@@ -62,7 +85,7 @@ def write_run(
     score : callable
         Gives the predictions of one block, the same whenever it is called.
     plan : callable, optional
-        Gives the tables "offers" and "suppressed" of all predictions.
+        Called with all predictions and the run id; gives the tables "offers" and "suppressed".
     csv : bool, default False
         Write a .csv beside each .parquet.
     overwrite : bool, default False
@@ -73,14 +96,14 @@ def write_run(
     Returns
     -------
     dict
-        The manifest: format, format_version, library_version, run_id, as_of, model_version, inputs, counts (rows by
-        table), files (sha256 and bytes by name).
+        The manifest: format, format_version, library_version, run_id, as_of, model_version, inputs, counts
+        (rows by table), plan, files (sha256 and bytes by name).
 
     Raises
     ------
     RunError
-        When the directory holds a finished run and `overwrite` is False, holds a manifest of something else, or
-        another process is writing to it.
+        When the directory holds a finished run and `overwrite` is False, holds a manifest of something else,
+        or another process is writing to it.
     """
     path = Path(directory)
     if path.exists() and not path.is_dir():
@@ -96,8 +119,9 @@ def write_run(
                 write_json(_done(work, number), {"sha256": sha256, "bytes": size})
             if on_block is not None:
                 on_block(number + 1)
-        counts = _assemble(work, len(blocks), plan, csv=csv)
-        return _publish(path, work, dict(inputs), counts)
+        run_id = checksum(dict(inputs))[:16]
+        counts, facts = _assemble(work, len(blocks), plan, run_id, csv=csv)
+        return _publish(path, work, {"run_id": run_id, "inputs": dict(inputs)}, counts, facts)
 
 
 def read_run(directory: str | os.PathLike[str]) -> dict[str, Any]:
@@ -161,35 +185,38 @@ def _is_done(work: Path, number: int) -> bool:
 
 
 def _assemble(
-    work: Path, blocks: int, plan: Callable[[pa.Table], Mapping[str, pa.Table]] | None, *, csv: bool
-) -> dict[str, int]:
+    work: Path, blocks: int, plan: Callable[[pa.Table, str], Plan] | None, run_id: str, *, csv: bool
+) -> tuple[dict[str, int], dict[str, Any]]:
     def parts() -> Iterator[pa.Table]:
         return (pq.read_table(_part(work, number)) for number in range(blocks))
 
     counts = {"predictions": write_parquet(work / "predictions.parquet", parts())}
     if csv:
         write_csv(work / "predictions.csv", parts())
-    if plan is not None:
-        # a quota or a budget is about all customers at once
-        planned = plan(pq.read_table(work / "predictions.parquet"))
-        for name in ("offers", "suppressed"):
-            counts[name] = write_parquet(work / f"{name}.parquet", planned[name])
-            if csv:
-                write_csv(work / f"{name}.csv", planned[name])
-    return counts
+    if plan is None:
+        return counts, {}
+    # a quota or a budget is about all customers at once
+    planned = plan(pq.read_table(work / "predictions.parquet"), run_id)
+    for name, table in planned.tables.items():
+        counts[name] = write_parquet(work / f"{name}.parquet", table)
+        if csv:
+            write_csv(work / f"{name}.csv", planned.delivery.get(name, table))
+    return counts, dict(planned.facts)
 
 
-def _publish(path: Path, work: Path, inputs: dict[str, Any], counts: dict[str, int]) -> dict[str, Any]:
+def _publish(
+    path: Path, work: Path, job: dict[str, Any], counts: dict[str, int], facts: dict[str, Any]
+) -> dict[str, Any]:
     import nextbuy
 
     files = {}
     for table in _TABLES:
         for suffix in ("parquet", "csv"):
-            # from here until the manifest is written the directory is unfinished
             file = work / f"{table}.{suffix}"
             if file.exists() and table in counts:
                 sha256, size = digest(file)
                 files[file.name] = {"sha256": sha256, "bytes": size}
+    # from here until the manifest is written the directory is unfinished
     (path / MANIFEST).unlink(missing_ok=True)
     sync(path)
     for table in _TABLES:
@@ -203,11 +230,12 @@ def _publish(path: Path, work: Path, inputs: dict[str, Any], counts: dict[str, i
         "format": RUN.format,
         "format_version": RUN.version,
         "library_version": nextbuy.__version__,
-        "run_id": checksum(inputs)[:16],
-        "as_of": inputs.get("as_of"),
-        "model_version": inputs.get("model_version"),
-        "inputs": inputs,
+        "run_id": job["run_id"],
+        "as_of": job["inputs"].get("as_of"),
+        "model_version": job["inputs"].get("model_version"),
+        "inputs": job["inputs"],
         "counts": counts,
+        "plan": facts,
         "files": files,
     }
     write_bytes(path / MANIFEST, seal(content))

@@ -113,8 +113,8 @@ class Sealed:
             raise self.broken(path, f"{MANIFEST} has format_version={version!r}")
         if version > self.version:
             raise self.error(
-                f"{path} was written in format {version} by nextbuy {content.get('library_version')}; this one "
-                f"reads up to format {self.version}. Upgrade: pip install -U nextbuy."
+                f"{path} was written in format {version} by nextbuy {content.get('library_version')}; "
+                f"this one reads up to format {self.version}. Upgrade: pip install -U nextbuy."
             )
         try:
             return unseal(raw)

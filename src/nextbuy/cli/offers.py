@@ -1,0 +1,50 @@
+"""From predictions to offers, by a policy."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from nextbuy.storage import Plan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from nextbuy.offers import OfferPolicy
+    from nextbuy.orders import Orders
+
+
+def read_policy(path: str | None, *, horizon_days: int) -> OfferPolicy:
+    """Give the policy of a TOML file, or the usual one."""
+    import nextbuy as nb
+
+    return nb.OfferPolicy(horizon_days=horizon_days) if path is None else nb.OfferPolicy.from_toml(path)
+
+
+def planned(
+    predictions: pa.Table, orders: Orders, *, policy: OfferPolicy, as_of: str, version: str, run_id: str
+) -> Plan:
+    """Give what is offered and what is not, each with its reason; control customers are not delivered."""
+    import nextbuy as nb
+
+    plan = nb.OfferPlanner(policy).plan(
+        predictions, catalog=orders.catalog, as_of=as_of, model_version=version, run_id=run_id
+    )
+    return Plan(
+        tables={"offers": plan.offers_table, "suppressed": plan.suppressed_table},
+        delivery={"offers": plan.delivery_table},
+        # as_of, model_version and policy stand among the inputs
+        facts={"counts": plan.counts}
+        | {
+            name: value
+            for name, value in plan.facts.items()
+            if name not in {"as_of", "model_version", "policy"}
+        }
+        | {"notes": list(plan.notes)},
+    )
+
+
+def shown(policy: OfferPolicy) -> dict[str, Any]:
+    """Give the policy for a manifest, with the salt, which is a secret, as a checksum."""
+    rules = policy.to_dict()
+    return rules | {"salt": hashlib.sha256(rules["salt"].encode()).hexdigest()[:16]}
