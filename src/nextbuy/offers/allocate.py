@@ -22,12 +22,12 @@ def places(group: NDArray[np.int64], *by: NDArray[np.float64]) -> NDArray[np.int
 
 
 def within_quota(
-    pool: NDArray[np.int64], left: NDArray[np.float64], worth: NDArray[np.float64]
+    pool: NDArray[np.int64], left: NDArray[np.float64], *by: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    """Keep the worthiest rows of each pool up to what is left of it; pool -1 has no limit."""
+    """Keep the rows of each pool with the highest `by` up to what is left of it; pool -1 has no limit."""
     keep = np.ones(len(pool), dtype=bool)
     limited = np.flatnonzero(pool >= 0)
-    keep[limited] = places(pool[limited], -worth[limited]) < left[pool[limited]]
+    keep[limited] = places(pool[limited], *(-values[limited] for values in by)) < left[pool[limited]]
     return keep
 
 
@@ -38,9 +38,9 @@ def within_budget(spend: NDArray[np.float64], left: float, worth: NDArray[np.flo
     rows = rows[np.argsort(-worth[rows] / spend[rows], kind="stable")]
     while len(rows):
         total = np.cumsum(spend[rows])
-        paid = int(np.searchsorted(total, left * (1 + 1e-12), side="right"))
+        paid = max(int(np.searchsorted(total, left, side="right")), 1)
         keep[rows[:paid]] = True
-        left -= float(total[paid - 1]) if paid else 0.0
+        left -= float(total[paid - 1])
         rows = rows[paid:]
         rows = rows[spend[rows] <= left]
     return keep

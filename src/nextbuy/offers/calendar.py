@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +62,26 @@ class Calendar:
             inside, self.cap_days, axis=1, origin=(self.cap_days - 1) // 2, mode="constant"
         )
         return quiet, fullest[:, day] < self.cap
+
+    def room(self, most: int) -> NDArray[np.int64]:
+        """Count the contacts that each customer could still get in the plan, up to `most`."""
+        out = np.zeros(len(self.counts), np.int64)
+        trial = copy(self)
+        trial.counts = self.counts.copy()
+        for _ in range(most):
+            everyone = np.flatnonzero(out == out.max(initial=0))
+            found = np.zeros(len(everyone), dtype=bool)
+            for at in range(0, len(everyone), BLOCK):
+                part = everyone[at : at + BLOCK]
+                quiet, capped = trial.free(part)
+                free = quiet & capped
+                found[at : at + BLOCK] = free.any(1)
+                some = part[free.any(1)]
+                trial.add(some, self.first_day + np.argmax(free, axis=1)[free.any(1)])
+            if not found.any():
+                break
+            out[everyone[found]] += 1
+        return out
 
     def place(
         self,

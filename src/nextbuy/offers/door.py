@@ -93,6 +93,12 @@ class Table:
             raise InputError(f"{self.what}: {len(rows):,} rows have a {name} that is {why} ({some}). {hint}")
 
 
+def places_of(known: pa.Array, ids: pa.Array) -> NDArray[np.int64]:
+    """Give the place of each id, as text, among the known ones; -1 where unknown or missing."""
+    found = pc.index_in(ids, known.cast(ids.type), skip_nulls=True)
+    return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+
+
 def _dated(column: pa.Array) -> bool:
     return bool(pa.types.is_timestamp(column.type) or pa.types.is_date(column.type))
 

@@ -46,6 +46,8 @@ def draw_holdout(
     (True, True)
     """
     _share("share", share, closed=True)
+    if share == 0:
+        return np.zeros(len(customer_ids), dtype=bool)
     purpose = f"campaign {campaign}" if campaign else "global"
     return uniform([str(i) for i in customer_ids], key=salt, purpose=purpose) < share
 

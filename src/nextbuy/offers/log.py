@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nextbuy.offers.calendar import Calendar
-from nextbuy.offers.door import Table, open_table
+from nextbuy.offers.door import Table, open_table, places_of
 from nextbuy.offers.value import Uplift, measured_uplift
 from nextbuy.orders.errors import InputError
-from nextbuy.orders.table import codes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,12 +84,8 @@ def read_log(contacts: Any, c: Candidates, policy: OfferPolicy, first: int) -> L
     day = table.days("sent_on")
     table.refuse(np.isnan(day), "sent_on", "missing", "Give each contact its day, as 2026-06-01.")
     control, _ = table.flags("control")
-    code = codes_of(c.customer_ids, ids)
-    item = (
-        codes_of(c.item_ids, table.ids("item_id").fill_null(""))
-        if table.has("item_id")
-        else np.full(len(table), -1)
-    )
+    code = places_of(c.customer_ids, ids)
+    item = places_of(c.item_ids, table.ids("item_id")) if table.has("item_id") else np.full(len(table), -1)
     sent = np.flatnonzero((code >= 0) & ~control)
     days = day[sent].astype(np.int64)
     calendar.add(code[sent], days)
@@ -141,7 +136,7 @@ def may_contact(consent: Any, c: Candidates, policy: OfferPolicy) -> NDArray[np.
         allowed = np.ones((len(c.customer_ids), len(names)), dtype=bool)
     else:
         table = open_table(consent, what="consent", needed=("customer_id",))
-        code = codes_of(c.customer_ids, table.ids("customer_id").fill_null(""))
+        code = places_of(c.customer_ids, table.ids("customer_id"))
         given, known = table.flags("consent")
         yes = given | ~known if not table.has("consent") else given
         channel = table.column("channel", pa.string()).cast(pa.string())

@@ -154,7 +154,7 @@ class OfferPlanner:
             log.calendar,
             np.inf if policy.budget is None else float(policy.budget),
         )
-        rounds.run(np.flatnonzero(code == ""), value.worth)
+        rounds.run(np.flatnonzero(code == ""))
         rescue_silent(rounds, code, c, log, policy, value)
         asked = rounds.refused != ""
         code = np.where(rounds.send >= 0, "", np.where(asked, rounds.refused, code))

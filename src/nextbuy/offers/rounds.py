@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nextbuy.offers.allocate import places, within_budget, within_quota
+from nextbuy.offers.prices import Market, clearing_prices, exact_choice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.offers.calendar import Calendar
+
+SMALL = 2_000  # candidates that are allocated exactly
 
 
 @dataclass(eq=False)
@@ -62,15 +65,39 @@ class Rounds:
         self.send = np.full(len(self.customer), -1, np.int64)
         self.refused = np.full(len(self.customer), "", dtype="<U18")
 
-    def run(self, rows: NDArray[np.int64], preference: NDArray[np.float64]) -> None:
-        """Let `rows` ask, each customer's by falling `preference` (one number a candidate), one a round."""
-        place = places(self.customer[rows], -preference[rows], -self.worth[rows], rows.astype(np.float64))
-        by = np.argsort(place, kind="stable")
-        for asking in np.split(rows[by], np.flatnonzero(np.diff(place[by])) + 1):
-            if len(asking):
-                self._ask(asking)
+    def run(self, rows: NDArray[np.int64]) -> None:
+        """Let `rows` ask, each customer's best first, one a round.
 
-    def _ask(self, rows: NDArray[np.int64]) -> None:
+        Where quotas or budget are scarce, best is after prices; what is not worth its price asks last.
+        """
+        preference, claim = self.worth, self.worth
+        late = np.zeros(len(rows), dtype=bool)
+        if len(rows) and (np.isfinite(self.budget) or any((pool[rows] >= 0).any() for pool in self.pools)):
+            most = int(np.bincount(self.customer[rows]).max())
+            market = Market.of(rows, self.customer, self.category, self.calendar.room(most))
+            scarce: dict[str, Any] = {
+                "worth": self.worth,
+                "spend": self.spend,
+                "pools": self.pools,
+                "quota": self.left,
+                "budget": self.budget,
+            }
+            if len(rows) <= SMALL:
+                late = ~np.isin(rows, market.rows[exact_choice(market, **scarce)])
+            else:
+                charge, gain = clearing_prices(market, **scarce)
+                preference, claim = self.worth.copy(), self.worth.copy()
+                preference[market.rows] -= charge
+                claim[market.rows] = gain
+                late = preference[rows] <= 0
+        for part in (rows[~late], rows[late]):
+            place = places(self.customer[part], -preference[part], -self.worth[part], part.astype(np.float64))
+            by = np.argsort(place, kind="stable")
+            for asking in np.split(part[by], np.flatnonzero(np.diff(place[by])) + 1):
+                if len(asking):
+                    self._ask(asking, claim)
+
+    def _ask(self, rows: NDArray[np.int64], claim: NDArray[np.float64]) -> None:
         rows = self._refuse(rows, self._doubled(rows), "duplicate_category")
         first, last = np.searchsorted(self.barred, rows), np.searchsorted(self.barred, rows, side="right")
         many = last - first
@@ -87,18 +114,33 @@ class Rounds:
         self.refused[rows[(day < 0) & by_cap]] = "cap"
         self.refused[rows[(day < 0) & ~by_cap]] = "quiet"
         rows, day = rows[day >= 0], day[day >= 0]
+        while len(rows):
+            kept = self._share_out(rows, claim)
+            self.send[rows[kept]] = day[kept]
+            self.calendar.add(self.customer[rows[kept]], day[kept])
+            self.budget = max(self.budget - float(self.spend[rows[kept]].sum()), 0.0)
+            for pool in self.pools:
+                np.subtract.at(self.left, pool[rows[kept]][pool[rows[kept]] >= 0], 1.0)
+            rows, day = rows[~kept], day[~kept]
+            full = np.zeros(len(rows), dtype=bool)
+            for pool in self.pools:
+                full |= (pool[rows] >= 0) & (np.append(self.left, 1.0)[pool[rows]] < 1)
+            dear = (self.spend[rows] > 0) & (self.spend[rows] > self.budget)
+            self.refused[rows[full]] = "quota"
+            self.refused[rows[dear & ~full]] = "budget"
+            # who was passed over for somebody whom another quota or the budget then refused asks again
+            rows, day = rows[~full & ~dear], day[~full & ~dear]
+
+    def _share_out(self, rows: NDArray[np.int64], claim: NDArray[np.float64]) -> NDArray[np.bool_]:
+        kept = np.arange(len(rows))
         for pool in self.pools:
-            keep = within_quota(pool[rows], self.left, self.worth[rows])
-            self.refused[rows[~keep]] = "quota"
-            rows, day = rows[keep], day[keep]
-        keep = within_budget(self.spend[rows], self.budget, self.worth[rows])
-        self.refused[rows[~keep]] = "budget"
-        rows, day = rows[keep], day[keep]
-        self.send[rows] = day
-        self.calendar.add(self.customer[rows], day)
-        self.budget -= float(self.spend[rows].sum())
-        for pool in self.pools:
-            np.subtract.at(self.left, pool[rows][pool[rows] >= 0], 1.0)
+            mine = rows[kept]
+            kept = kept[within_quota(pool[mine], self.left, claim[mine], self.worth[mine])]
+        mine = rows[kept]
+        kept = kept[within_budget(self.spend[mine], self.budget, self.worth[mine])]
+        out = np.zeros(len(rows), dtype=bool)
+        out[kept] = True
+        return out
 
     def _refuse(self, rows: NDArray[np.int64], bad: NDArray[np.bool_], code: str) -> NDArray[np.int64]:
         self.refused[rows[bad]] = code

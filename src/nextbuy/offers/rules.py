@@ -62,7 +62,7 @@ def rescue_silent(
         by = rows[np.lexsort((-value.worth[rows], c.customer[rows]))]
         new = np.ones(len(by), dtype=bool)
         new[1:] = c.customer[by][1:] != c.customer[by][:-1]
-        rounds.run(by[new], value.worth)
+        rounds.run(by[new])
         silent[c.customer[rounds.send >= 0]] = False
         rows = by[~new]
         rows = rows[silent[c.customer[rows]]]
