@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from inspect import signature
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError
@@ -38,20 +39,20 @@ app = App(
 )
 # the modules themselves are light: what is heavy is imported when a command runs
 COMMANDS = {command.__name__: command for command in (check, fit, rules, score, backtest, inspect, demo)}
-for _command in COMMANDS.values():
-    app.command(_command)
+for _name, _command in COMMANDS.items():
+    _takes = {"source": "SOURCE... ", "directory": "DIRECTORY "}
+    _first = "".join(word for name, word in _takes.items() if name in signature(_command).parameters)
+    app.command(_command, usage=f"Usage: nextbuy {_name} {_first}[OPTIONS]")
 
 
 def run(tokens: Sequence[str] | None = None) -> int:
     """Run one command line and give its exit code; whatever goes wrong is one message on stderr."""
-    from nextbuy.orders.errors import InputError
-
     tokens = sys.argv[1:] if tokens is None else list(tokens)
     try:
         return app(tokens) or 0
     except CycloptsError as error:
         known = tokens[0] if tokens and tokens[0] in COMMANDS else ""
-        complain(f"{_words(error)} See: nextbuy {known + ' ' * bool(known)}--help")
+        complain(f"{_said(error)} See: nextbuy {known + ' ' * bool(known)}--help")
         return USAGE
     except Stopped as stop:
         if str(stop):
@@ -60,10 +61,12 @@ def run(tokens: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("Stopped from the keyboard.")
         return 130
-    except (InputError, OSError) as error:
-        complain(str(error))
-        return FAILED
     except Exception as error:  # noqa: BLE001 - a job's log gets a message, not a trace
+        from nextbuy.orders.errors import InputError
+
+        if isinstance(error, (InputError, OSError)):
+            complain(str(error))
+            return FAILED
         if os.environ.get("NEXTBUY_TRACEBACK"):
             traceback.print_exc()
         complain(f"{type(error).__name__}: {error}. Set NEXTBUY_TRACEBACK=1 to see where.")
@@ -75,6 +78,6 @@ def main() -> None:
     sys.exit(run())
 
 
-def _words(error: CycloptsError) -> str:
+def _said(error: CycloptsError) -> str:
     text = " ".join(str(error).split())
     return text if text.endswith((".", "?")) else f"{text}."

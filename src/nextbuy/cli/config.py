@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from nextbuy.cli.output import USAGE, Stopped
-from nextbuy.orders.errors import nearest
 
 
 def read_config(path: str | None, kind: type) -> dict[str, Any]:
@@ -30,6 +29,8 @@ def read_config(path: str | None, kind: type) -> dict[str, Any]:
     Stopped
         With the exit code of wrong usage: the file cannot be read, or a key is unknown (the nearest named).
     """
+    from nextbuy.orders.errors import nearest
+
     if path is None:
         return {}
     try:

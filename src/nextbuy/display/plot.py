@@ -33,8 +33,8 @@ def lags(links: Any, antecedent: Any, consequent: Any, *, ax: Axes | None = None
     -------
     matplotlib.axes.Axes
         Dots: followers per watched day in each lag bin, with the exact Poisson interval (95 %, Garwood).
-        Line: the shrunk hazard that predictions use. Band: the middle 80 % of those who follow. Below: how many
-        customers were still watched, and how many had followed.
+        Line: the shrunk hazard that predictions use. Band: the middle 80 % of those who follow. Below: how
+        many customers were still watched, and how many had followed.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def lags(links: Any, antecedent: Any, consequent: Any, *, ax: Axes | None = None
         label="counted, with 95 % interval",
     )
     axes.set_xlim(0, end[-1])
-    # the interval of a bin that hardly anybody was watched in runs out of the picture: it must not flatten the rest
+    # the interval of a bin that hardly anybody was watched in must not flatten the rest
     axes.set_ylim(0, 1.05 * min(high.max(), 3 * max(share.max(), 100 * hazard.max())))
     axes.set_xlabel(f"days after {antecedent}")
     axes.set_ylabel(f"buy {consequent} that day,\n% of those still without it")
@@ -135,17 +135,13 @@ def calibration(report: Any, *, model: str | None = None, kind: str = "all", ax:
     least = max(min(predicted[predicted > 0].min(initial=1), observed[observed > 0].min(initial=1)) / 2, 1e-3)
     most = min(max(predicted.max(), high.max()) * 1.6, 100)
     axes.plot([least, most], [least, most], color=_GRID, lw=1.5, zorder=1)
-    axes.text(
-        most,
-        most,
-        "as promised ",
-        ha="right",
-        va="top",
-        rotation=45,
-        rotation_mode="anchor",
-        color="#888888",
-        fontsize=9,
-    )
+    for at, text, place in (
+        (0.03, "more bought than promised", "left"),
+        (0.97, "fewer than promised", "right"),
+    ):
+        axes.text(
+            at, 1 - at, text, transform=axes.transAxes, ha=place, va="center", color="#888888", fontsize=9
+        )
     axes.errorbar(
         np.maximum(predicted, least),
         np.maximum(observed, least),

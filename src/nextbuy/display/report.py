@@ -95,6 +95,7 @@ def _number(value: Any) -> str:
 
 def _picture(report: Any, model: str, kind: str) -> str:
     """Draw the calibration as a data address; empty where there is none."""
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 5), layout="constrained")
@@ -103,6 +104,7 @@ def _picture(report: Any, model: str, kind: str) -> str:
     except InputError:
         return ""
     out = io.BytesIO()
-    # without the date of today in it the same report is the same file
-    figure.savefig(out, format="svg", metadata={"Date": None})
+    # without today's date and random ids the same report is the same file
+    with rc_context({"svg.hashsalt": "nextbuy"}):
+        figure.savefig(out, format="svg", metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(out.getvalue()).decode()
