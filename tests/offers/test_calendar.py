@@ -14,7 +14,8 @@ def allowed(days, day, *, quiet_days, cap, cap_days):
     """Say whether one more contact on `day` breaks nothing, by looking at every window."""
     quiet = all(abs(d - day) >= quiet_days for d in days)
     full = any(
-        sum(start <= d < start + cap_days for d in [*days, day]) > cap for start in range(day - cap_days + 1, day + 1)
+        sum(start <= d < start + cap_days for d in [*days, day]) > cap
+        for start in range(day - cap_days + 1, day + 1)
     )
     return quiet, not full
 
@@ -23,7 +24,11 @@ def allowed(days, day, *, quiet_days, cap, cap_days):
 def test_free_days_by_hand(seed):
     """Each day of each customer is free exactly when no window through it would overflow."""
     rng = np.random.default_rng(seed)
-    rule = {"quiet_days": int(rng.integers(0, 12)), "cap": int(rng.integers(0, 5)), "cap_days": int(rng.integers(1, 40))}
+    rule = {
+        "quiet_days": int(rng.integers(0, 12)),
+        "cap": int(rng.integers(0, 5)),
+        "cap_days": int(rng.integers(1, 40)),
+    }
     calendar = Calendar(6, first_day=500, days=25, **rule)
     customer, day = rng.integers(0, 6, 40), rng.integers(420, 600, 40)
     calendar.add(customer, day)

@@ -25,7 +25,12 @@ def test_exponential_lags_have_no_memory(elapsed):
 def test_even_mass_without_lags():
     """Without lags four fifths of the window's days hold four fifths of the mass."""
     day = mass_day(
-        np.array([100.0]), trigger=NONE, lag_p10=NONE, lag_p50=NONE, lag_p90=NONE, window_end=np.array([130.0])
+        np.array([100.0]),
+        trigger=NONE,
+        lag_p10=NONE,
+        lag_p50=NONE,
+        lag_p90=NONE,
+        window_end=np.array([130.0]),
     )
     assert day[0] == 124
 
@@ -34,7 +39,11 @@ def test_equal_quantiles_do_no_harm():
     """Lags that all fall on one day give a finite day, not before the send date's."""
     three = np.array([3.0])
     day = mass_day(
-        np.array([10.0]), trigger=np.array([9.0]), lag_p10=three, lag_p50=three, lag_p90=three,
+        np.array([10.0]),
+        trigger=np.array([9.0]),
+        lag_p10=three,
+        lag_p50=three,
+        lag_p90=three,
         window_end=np.array([20.0]),
     )
     assert 10 <= day[0] <= 13

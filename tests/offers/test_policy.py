@@ -43,9 +43,7 @@ def test_a_policy_from_toml(tmp_path):
     text = 'quiet_days = 14\nbudget = 5000\ndeadline = 2026-07-31\nexclude_items = ["tap"]\n'
     nested = "[channels]\nemail = 0.01\nsms = 0.08\n[quotas]\nbathtub = 100\n"
     (tmp_path / "a.toml").write_text(text + nested, encoding="utf-8")
-    (tmp_path / "b.toml").write_text(
-        "[policy]\n" + text + nested.replace("[", "[policy."), encoding="utf-8"
-    )
+    (tmp_path / "b.toml").write_text("[policy]\n" + text + nested.replace("[", "[policy."), encoding="utf-8")
     a, b = (OfferPolicy.from_toml(tmp_path / name) for name in ("a.toml", "b.toml"))
     assert a == b
     assert (a.quiet_days, a.budget, a.exclude_items, a.quotas) == (14, 5000, ("tap",), {"bathtub": 100})
@@ -62,7 +60,9 @@ def test_bad_policy_files(tmp_path):
     with pytest.raises(InputError, match="bad.toml is no TOML"):
         OfferPolicy.from_toml(bad)
     bad.write_text("quite_days = 7", encoding="utf-8")
-    with pytest.raises(InputError, match="bad.toml: The policy has no 'quite_days'. Did you mean 'quiet_days'"):
+    with pytest.raises(
+        InputError, match="bad.toml: The policy has no 'quite_days'. Did you mean 'quiet_days'"
+    ):
         OfferPolicy.from_toml(bad)
 
 

@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nextbuy.offers.holdout import draw_holdout
-from nextbuy.orders.frames import DAY_US
-from nextbuy.orders.table import codes_of, to_us
+from nextbuy.orders.table import codes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,9 +129,7 @@ def gather(table: Table, catalog: Catalog | None, policy: OfferPolicy, first: in
     opens, ends = table.days("window_start"), table.days("window_end")
     best = table.days("best_date")
     low = np.maximum(np.nan_to_num(opens, nan=first), first)
-    last = first + policy.plan_days - 1
-    if policy.deadline is not None:
-        last = min(last, to_us(policy.deadline, name="deadline") // DAY_US)
+    last = min(first + policy.plan_days - 1, policy.deadline_day)
     high = np.minimum(np.nan_to_num(ends, nan=np.inf), last)
     aim = np.nan_to_num(opens if policy.send_at == "window_start" else best, nan=first)
     status, kind = (

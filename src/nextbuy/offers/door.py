@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nextbuy.orders.errors import InputError, nearest
-from nextbuy.orders.ids import one_array, read_ids
+from nextbuy.orders.ids import is_text, one_array, read_ids
 from nextbuy.orders.sources import open_source
 
 if TYPE_CHECKING:
@@ -122,10 +122,17 @@ def open_table(source: Any, *, what: str, needed: tuple[str, ...]) -> Table:
 
 
 def _joined(pieces: list[pa.ChunkedArray]) -> pa.ChunkedArray:
-    plain = [p.cast(p.type.value_type) if pa.types.is_dictionary(p.type) else p for p in pieces]
+    plain = [p.cast(_plain(p.type)) for p in pieces]
     kinds = {p.type for p in plain if not pa.types.is_null(p.type)}
     kind = kinds.pop() if len(kinds) == 1 else pa.string() if kinds else pa.null()
     return pa.chunked_array([c for p in plain for c in p.cast(kind).chunks], kind)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Give the type that a column has whatever frame it came in."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.string() if is_text(kind) else kind
 
 
 def open_predictions(source: Any) -> Table:

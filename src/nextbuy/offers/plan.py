@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -179,8 +178,3 @@ class OfferPlan:
         total = counts.pop("total", 0)
         held = ", ".join(f"{k} {v:,}" for k, v in counts.items())
         return "\n".join([f"OfferPlan {self.run_id}: {total:,} candidates: {held or 'none'}", *self.notes])
-
-
-def floats(values: np.ndarray) -> pa.Array:
-    """Give numbers as an arrow column; NaN becomes null."""
-    return pa.array(np.asarray(values, np.float64), from_pandas=True)

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from nextbuy.offers.candidates import Candidates, gather
-from nextbuy.offers.coupons import coupon_codes
+from nextbuy.offers.candidates import gather
 from nextbuy.offers.door import open_predictions
-from nextbuy.offers.expiry import expiry, mass_day
-from nextbuy.offers.keys import hashes
 from nextbuy.offers.log import may_contact, read_log
 from nextbuy.offers.notes import plan_notes
-from nextbuy.offers.plan import OFFER_COLUMNS, SUPPRESSED_COLUMNS, OfferPlan, floats
+from nextbuy.offers.plan import OfferPlan
 from nextbuy.offers.policy import OfferPolicy
 from nextbuy.offers.rounds import Rounds
-from nextbuy.offers.rules import hard_rules, rescue_silent, sentences
-from nextbuy.offers.value import Uplift, Value, offer_value
+from nextbuy.offers.rules import hard_rules, rescue_silent
+from nextbuy.offers.tables import Decisions, both_tables
+from nextbuy.offers.value import Uplift, offer_value
 from nextbuy.orders.catalog import read_catalog
 from nextbuy.orders.errors import InputError
-from nextbuy.orders.frames import DAY_US, dates
+from nextbuy.orders.frames import DAY_US
 from nextbuy.orders.table import to_us
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class OfferPlanner:
@@ -116,18 +110,16 @@ class OfferPlanner:
                 "plan needs as_of, the first day on which something can be sent. Try as_of='2026-06-01'."
             )
         first = to_us(as_of) // DAY_US
+        day = str(np.datetime64(int(first), "D"))
         table = open_predictions(predictions)
         known = read_catalog(catalog) if catalog is not None else None
-        run_id = run_id or f"{policy.campaign}-{np.datetime64(int(first), 'D')}"
+        run_id = run_id or f"{policy.campaign}-{day}"
         c = gather(table, known, policy, first)
         log = read_log(contacts, c, policy, first)
-        uplift = (
-            Uplift(
-                policy.relative_uplift, f"relative uplift {policy.relative_uplift:+.1%} given by the policy"
-            )
-            if policy.relative_uplift is not None
-            else log.uplift
-        )
+        uplift = log.uplift
+        if policy.relative_uplift is not None:
+            said = f"relative uplift {policy.relative_uplift:+.1%} is given by the policy"
+            uplift = Uplift(policy.relative_uplift, said)
         channel = may_contact(consent, c, policy)
         cost = np.append(list(policy.channels.values()), 0.0)[channel]
         value = offer_value(
@@ -140,144 +132,29 @@ class OfferPlanner:
             why_not=uplift.text,
         )
         code = hard_rules(c, policy, channel=channel, value=value)
+        barred, barred_from, barred_to = log.barred(c, policy.item_cooldown_days)
         rounds = Rounds(
-            c.customer,
-            c.category if policy.one_per_category else np.full(len(c), -1),
-            c.pools,
-            c.quota.copy(),
-            value.worth,
-            value.spend,
-            c.low,
-            c.high,
-            c.target,
-            *log.barred(c, policy.item_cooldown_days),
-            log.calendar,
-            np.inf if policy.budget is None else float(policy.budget),
+            customer=c.customer,
+            category=c.category if policy.one_per_category else np.full(len(c), -1),
+            pools=c.pools,
+            left=c.quota.copy(),
+            worth=value.worth,
+            spend=value.spend,
+            low=c.low,
+            high=c.high,
+            target=c.target,
+            barred=barred,
+            barred_from=barred_from,
+            barred_to=barred_to,
+            calendar=log.calendar,
+            budget=np.inf if policy.budget is None else float(policy.budget),
         )
         rounds.run(np.flatnonzero(code == ""))
-        rescue_silent(rounds, code, c, log, policy, value)
-        asked = rounds.refused != ""
-        code = np.where(rounds.send >= 0, "", np.where(asked, rounds.refused, code))
-        return self._tables(
-            c,
-            code,
-            rounds.send,
-            value,
-            channel,
-            cost,
-            uplift,
-            run_id,
-            as_of_day=first,
-            model_version=model_version,
-        )
-
-    def _tables(
-        self,
-        c: Candidates,
-        code: NDArray[np.str_],
-        send: NDArray[np.int64],
-        value: Value,
-        channel: NDArray[np.int64],
-        cost: NDArray[np.float64],
-        uplift: Uplift,
-        run_id: str,
-        *,
-        as_of_day: int,
-        model_version: str | None,
-    ) -> OfferPlan:
-        policy = self.policy
-        kept = np.flatnonzero(send >= 0)
-        order = np.nan_to_num(value.expected[kept], nan=-np.inf)
-        kept = kept[np.lexsort((kept, -value.worth[kept], -order, c.customer[kept]))]
-        rank = np.arange(len(kept)) - np.searchsorted(c.customer[kept], c.customer[kept]) + 1
-        out = np.flatnonzero(send < 0)
-        names = pa.array([*policy.channels, None], pa.string())
-        everything = {
-            **{
-                name: c.table.column(name, pa.string())
-                for name in (
-                    "customer_id",
-                    "item_id",
-                    "kind",
-                    "trigger_item_id",
-                    "window_status",
-                    "reason_code",
-                    "reason",
-                    "source",
-                )
-            },
-            **{
-                name: dates(c.table.days(name))
-                for name in ("trigger_date", "window_start", "best_date", "window_end")
-            },
-            "evidence_exposed": c.table.column("evidence_exposed", pa.int64()),
-            "evidence_followed": c.table.column("evidence_followed", pa.int64()),
-            "model_version": c.table.column("model_version", pa.string())
-            if c.table.has("model_version")
-            else pa.array([model_version] * len(c), pa.string()),
-            "item_name": c.item_name,
-            "category": c.category_name,
-            "channel": names.take(pa.array(channel)),
-            "probability": pa.array(c.probability),
-            "uplift": floats(value.uplift),
-            "unit_margin": floats(c.unit_margin),
-            "discount": floats(c.discount),
-            "contact_cost": floats(cost),
-            "expected_value": floats(value.expected),
-        }
-        control = c.control[c.customer]
-        day = send[kept].astype(np.float64)
-        number = {name: c.table.numbers(name)[kept] for name in ("lag_p10", "lag_p50", "lag_p90")}
-        mass = mass_day(
-            day,
-            trigger=c.table.days("trigger_date")[kept],
-            window_end=c.high[kept].astype(np.float64),
-            **number,
-        )
-        last = np.inf if policy.deadline is None else float(to_us(policy.deadline) // DAY_US)
-        pairs = [
-            f"{a}\x1f{b}"
-            for a, b in zip(
-                c.customer_ids.take(pa.array(c.customer[kept])).to_pylist(),
-                c.item_ids.take(pa.array(c.item[kept])).to_pylist(),
-                strict=True,
-            )
-        ]
-        codes = pa.nulls(len(kept), pa.string())
-        if policy.coupons:
-            codes = pa.array(
-                coupon_codes(pairs, run_id=f"{policy.salt} {run_id}").tolist(),
-                pa.string(),
-                mask=control[kept],
-            )
-        mine = {name: column.take(pa.array(kept)) for name, column in everything.items()} | {
-            "offer_id": pa.array(
-                [f"{run_id}-{h:016x}" for h in hashes(pairs, key=run_id, purpose="offer").tolist()],
-                pa.string(),
-            ),
-            "offer_rank": pa.array(rank, pa.int64()),
-            "send_on": dates(day),
-            "expires_on": dates(expiry(day, mass=mass, ttl_days=policy.ttl_days, deadline=last)),
-            "coupon_code": codes,
-            "control": pa.array(control[kept]),
-            "arm": pa.array(np.where(control[kept], "control", "treatment").tolist(), pa.string()),
-        }
-        theirs = {name: column.take(pa.array(out)) for name, column in everything.items()} | {
-            "reason_code": pa.array(code[out].tolist(), pa.string()),
-            "reason": pa.array(sentences(code[out], c, out), pa.string()),
-        }
-        notes, facts = plan_notes(policy, value, uplift, c, kept)
-        facts = {
-            "as_of": str(np.datetime64(int(as_of_day), "D")),
-            "model_version": model_version,
-            "policy": policy.to_dict(),
-            **facts,
-        }
-        return OfferPlan(
-            pa.table({n: mine[n] for n in OFFER_COLUMNS}),
-            pa.table({n: theirs[n] for n in SUPPRESSED_COLUMNS}),
-            c.table.backend,
-            run_id,
-            notes,
-            facts,
-        )
+        rescue_silent(rounds, code, c, log, policy)
+        code = np.where(rounds.refused != "", rounds.refused, code)
+        code = np.where(rounds.send >= 0, "", code)
+        decided = Decisions(rounds.send, code, channel, cost, value)
+        offers, suppressed = both_tables(c, decided, policy, run_id=run_id, model_version=model_version)
+        notes, facts = plan_notes(policy, value, uplift, c, decided.kept(c))
+        facts = {"as_of": day, "model_version": model_version, "policy": policy.to_dict()} | facts
+        return OfferPlan(offers, suppressed, table.backend, run_id, notes, facts)

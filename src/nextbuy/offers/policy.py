@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nextbuy.orders.errors import InputError, nearest
+from nextbuy.orders.frames import DAY_US
 from nextbuy.orders.table import to_us
 
 VALUES = ("auto", "uplift", "response", "probability")
@@ -192,6 +193,11 @@ class OfferPolicy:
             object.__setattr__(self, name, tuple(given))
         if self.deadline is not None:
             to_us(self.deadline, name="deadline")
+
+    @property
+    def deadline_day(self) -> float:
+        """Day of the deadline since 1970-01-01; infinite without one."""
+        return math.inf if self.deadline is None else float(to_us(self.deadline, name="deadline") // DAY_US)
 
     @staticmethod
     def _check(

@@ -8,8 +8,6 @@ import numpy as np
 
 from nextbuy.offers.ledger import MEANING
 from nextbuy.offers.money import conversion_needed
-from nextbuy.orders.frames import DAY_US
-from nextbuy.orders.table import to_us
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +23,6 @@ def hard_rules(
     c: Candidates, policy: OfferPolicy, *, channel: NDArray[np.int64], value: Value
 ) -> NDArray[np.str_]:
     """Give the first rule that each candidate breaks, "" for none."""
-    deadline = np.inf if policy.deadline is None else to_us(policy.deadline, name="deadline") // DAY_US
     left = c.unit_margin - c.discount
     with np.errstate(invalid="ignore", divide="ignore"):
         factor = np.where(left > 0, c.unit_margin / left, np.inf)
@@ -38,7 +35,7 @@ def hard_rules(
         "holdout": c.held_out[c.customer],
         "already_owned": c.durable & (c.kind == "repeat"),
         "closed": (c.status == "closed") | (c.ends < c.first),
-        "past_deadline": c.low > deadline,
+        "past_deadline": c.low > policy.deadline_day,
         "not_yet": c.low > c.high,
         "out_of_stock": c.stock < policy.min_stock,
         "margin": thin,
@@ -48,7 +45,7 @@ def hard_rules(
 
 
 def rescue_silent(
-    rounds: Rounds, code: NDArray[np.str_], c: Candidates, log: Log, policy: OfferPolicy, value: Value
+    rounds: Rounds, code: NDArray[np.str_], c: Candidates, log: Log, policy: OfferPolicy
 ) -> None:
     """Let customers who would stay without contact for `floor_days` ask with candidates below the minimum value."""
     if policy.floor_days is None:
@@ -59,7 +56,7 @@ def rescue_silent(
     rows = np.flatnonzero((code == "negative_value") & silent[c.customer])
     while len(rows):
         # one at a time: the floor asks for a contact, not for all that was turned down
-        by = rows[np.lexsort((-value.worth[rows], c.customer[rows]))]
+        by = rows[np.lexsort((-rounds.worth[rows], c.customer[rows]))]
         new = np.ones(len(by), dtype=bool)
         new[1:] = c.customer[by][1:] != c.customer[by][:-1]
         rounds.run(by[new])
