@@ -87,18 +87,21 @@ def nextbuy_rules(path: str, min_support: float, max_length: int | None) -> dict
 
 def nextbuy_from_orders(path: str, min_support: float, max_length: int | None) -> dict[str, int]:
     """Do the same through the library's checked door, read_orders."""
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
     from nextbuy.mining import AssociationRules
     from nextbuy.orders import read_orders
 
-    names = pq.read_schema(path).names
-    if "basket" in names:
+    if "basket" in pq.read_schema(path).names:
         orders = read_orders(
             path, customer="customer", order="basket", item="item", time="day", time_format="D"
         )
     else:
-        orders = read_orders(path, order=None)
+        # the other miners' baskets: one a customer and day
+        table = pq.read_table(path, columns=["customer_id", "timestamp", "item_id"])
+        day = pc.floor_temporal(table["timestamp"], unit="day")
+        orders = read_orders(table.set_column(1, "timestamp", day), order=None)
     rules = AssociationRules(min_support=min_support, max_length=max_length, min_customers=1).fit(orders)
     return {"itemsets": rules.n_itemsets_, "rules": len(rules.rules_)}
 
@@ -123,6 +126,20 @@ def mlxtend_rules(path: str, min_support: float, max_length: int | None) -> dict
     return {"itemsets": len(sets), "rules": len(rules)}
 
 
+def mlxtend_plain(path: str, min_support: float, max_length: int | None) -> dict[str, int]:
+    """Run fpgrowth as its user guide does, on the one-hot frame of all items, then association_rules."""
+    import pandas as pd
+    from mlxtend.frequent_patterns import association_rules, fpgrowth
+    from mlxtend.preprocessing import TransactionEncoder
+
+    orders = as_lists(path)
+    encoder = TransactionEncoder()
+    frame = pd.DataFrame(encoder.fit_transform(orders), columns=encoder.columns_)
+    sets = fpgrowth(frame, min_support=min_support, use_colnames=True, max_len=max_length)
+    rules = association_rules(sets, num_itemsets=len(frame), metric="support", min_threshold=0)
+    return {"itemsets": len(sets), "rules": len(rules)}
+
+
 def pyfim(path: str, min_support: float, max_length: int | None) -> dict[str, int]:
     """Run Borgelt's C: eclat for pairs, fpgrowth for any length."""
     import fim
@@ -144,11 +161,40 @@ def efficient_apriori(path: str, min_support: float, max_length: int | None) -> 
     return {"itemsets": sum(len(v) for v in found.values())}
 
 
+def eightfold(path: str, larger: str) -> None:
+    """Write the history eight times over, each time with other customers and baskets."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    step = {name: pc.max(table[name]).as_py() + 1 for name in ("customer", "basket")}
+    parts = []
+    for n in range(8):
+        part = table
+        for name, width in step.items():
+            at = part.schema.get_field_index(name)
+            part = part.set_column(at, name, pc.cast(pc.add(part[name], n * width), pa.int32()))
+        parts.append(part)
+    pq.write_table(pa.concat_tables(parts), larger)
+
+
 METHODS: dict[str, Callable[[str, float, int | None], dict[str, int]]] = {
     f.__name__: f
-    for f in (nextbuy_itemsets, nextbuy_rules, nextbuy_from_orders, pyfim, mlxtend_rules, efficient_apriori)
+    for f in (
+        nextbuy_itemsets,
+        nextbuy_rules,
+        nextbuy_from_orders,
+        pyfim,
+        mlxtend_plain,
+        mlxtend_rules,
+        efficient_apriori,
+    )
 }
 
 if __name__ == "__main__":
+    if sys.argv[1] == "eightfold":
+        eightfold(*sys.argv[2:])
+        sys.exit()
     method, path, min_support, max_length = sys.argv[1:]
     print(json.dumps(METHODS[method](path, float(min_support), int(max_length) or None)))
