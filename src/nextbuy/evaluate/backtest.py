@@ -100,10 +100,13 @@ def backtest(
     horizon = int(model.horizon_days)
     days = _cut_days(orders, cutoffs, horizon)
     if baselines is None:
-        baselines = {"popularity": Popularity(horizon_days=horizon), "personal_frequency": PersonalFrequency(horizon_days=horizon)}
+        baselines = {
+            "popularity": Popularity(horizon_days=horizon),
+            "personal_frequency": PersonalFrequency(horizon_days=horizon),
+        }
     contest = {"model": model, **baselines}
     events = purchases(orders)
-    results = []
+    results: list[_Result] = []
     for cut in days:
         truth = _truth(orders, events, cut, horizon)
         for name, estimator in contest.items():
@@ -130,9 +133,9 @@ def _cut_days(orders: Orders, cutoffs: int | Sequence[Any], horizon: int) -> lis
     if bad or not days:
         most = max((end - start - 1) // horizon, 0)
         raise InputError(
-            f"The orders run from {np.datetime64(start, 'D')} to {np.datetime64(end - 1, 'D')}: no history before, or no "
-            f"{horizon} days after, the cut-offs {', '.join(bad[:3])}. Try cutoffs={min(most, 4)}, or a model with a "
-            "smaller horizon_days."
+            f"The orders run from {np.datetime64(start, 'D')} to {np.datetime64(end - 1, 'D')}: there is no history "
+            f"before, or there are no {horizon} days after, the cut-offs {', '.join(bad[:3])}. "
+            f"Try cutoffs={min(most, 4)}, or a model with a smaller horizon_days."
         )
     return days
 
@@ -190,18 +193,41 @@ def _report(results: list[_Result], backend: str, k: int, horizon: int, seed: in
         for name in RANKED:
             values = getattr(r.ranking, name)
             low, high = metrics.bootstrap(values, seed=seed)
-            scores.append({**head, "metric": name, "value": float(values.mean()) if len(values) else float("nan"),
-                           "low": low, "high": high, "customers": len(values)})
+            scores.append(
+                {
+                    **head,
+                    "metric": name,
+                    "value": float(values.mean()) if len(values) else float("nan"),
+                    "low": low,
+                    "high": high,
+                    "customers": len(values),
+                }
+            )
         bins = metrics.calibration(r.probability, r.bought)
-        for name, value in (("log_loss", metrics.log_loss(r.probability, r.bought)),
-                            ("brier", metrics.brier(r.probability, r.bought)), ("calibration_error", bins.error)):
-            scores.append({**head, "metric": name, "value": value, "low": None, "high": None,
-                           "customers": len(r.ranking.customer)})
+        for name, value in (
+            ("log_loss", metrics.log_loss(r.probability, r.bought)),
+            ("brier", metrics.brier(r.probability, r.bought)),
+            ("calibration_error", bins.error),
+        ):
+            scores.append(
+                {
+                    **head,
+                    "metric": name,
+                    "value": value,
+                    "low": None,
+                    "high": None,
+                    "customers": len(r.ranking.customer),
+                }
+            )
     names = list(dict.fromkeys(r.model for r in results))
     table = pa.Table.from_pylist(scores)
     return Report(
-        to_frame(table, backend), to_frame(_calibration(results, names), backend),
-        to_frame(_summary(table, names), backend), _verdict(results, names, seed), k, horizon,
+        to_frame(table, backend),
+        to_frame(_calibration(results, names), backend),
+        to_frame(_summary(table, names), backend),
+        _verdict(results, names, seed),
+        k,
+        horizon,
     )
 
 
@@ -212,14 +238,25 @@ def _calibration(results: list[_Result], names: list[str]) -> pa.Table:
     for name in names:
         for kind in KINDS:
             mine = [r for r in results if (r.model, r.kind) == (name, kind)]
-            bins = metrics.calibration(np.concatenate([r.probability for r in mine]), np.concatenate([r.bought for r in mine]))
+            bins = metrics.calibration(
+                np.concatenate([r.probability for r in mine]), np.concatenate([r.bought for r in mine])
+            )
             low, high = wilson_interval(bins.observed * bins.rows, bins.rows)
             count = len(bins.rows)
-            parts.append(to_table({
-                "model": pa.array([name] * count, pa.string()), "kind": pa.array([kind] * count, pa.string()),
-                "bin": np.arange(1, count + 1), "predicted": bins.predicted, "observed": bins.observed,
-                "low": low, "high": high, "rows": bins.rows,
-            }))
+            parts.append(
+                to_table(
+                    {
+                        "model": pa.array([name] * count, pa.string()),
+                        "kind": pa.array([kind] * count, pa.string()),
+                        "bin": np.arange(1, count + 1),
+                        "predicted": bins.predicted,
+                        "observed": bins.observed,
+                        "low": low,
+                        "high": high,
+                        "rows": bins.rows,
+                    }
+                )
+            )
     return pa.concat_tables(parts)
 
 

@@ -51,7 +51,11 @@ class Popularity(BaseEstimator):
         orders = orders if as_of is None else orders.before(as_of)
         events = purchases(orders)
         self._history = Timeline.of(events).before(events.end)
-        self.item_ids_, self.customer_ids_, self.backend_ = orders.item_ids, orders.customer_ids, orders.backend
+        self.item_ids_, self.customer_ids_, self.backend_ = (
+            orders.item_ids,
+            orders.customer_ids,
+            orders.backend,
+        )
         h = self._history
         days = self.recent_days or h.cut - h.events.start
         bought = h.bought_by(days)
@@ -73,7 +77,14 @@ class Popularity(BaseEstimator):
             here[h.customer[rows] - start, h.item[rows]] = True
             if owned or kind == "repeat":  # own items first, then what is popular among the rest
                 by = np.lexsort((-own_key[rows], h.customer[rows]))
-                parts.append((h.customer[rows][by], h.item[rows][by], np.ones(len(by), dtype=bool), own_chance[rows][by]))
+                parts.append(
+                    (
+                        h.customer[rows][by],
+                        h.item[rows][by],
+                        np.ones(len(by), dtype=bool),
+                        own_chance[rows][by],
+                    )
+                )
             if kind != "repeat":
                 free = ~here if owned or kind == "new" else np.ones_like(here)
                 free = free[:, self.popular_]
@@ -87,11 +98,16 @@ class Popularity(BaseEstimator):
         customer, item, repeat, chance = (c[by] for c in (customer, item, repeat, chance))
         rank = np.arange(len(customer)) - np.searchsorted(customer, customer) + 1
         keep = rank <= k
-        return to_frame({
-            "customer_id": take(self.customer_ids_, customer[keep]), "item_id": take(self.item_ids_, item[keep]),
-            "kind": pa.array(np.where(repeat[keep], "repeat", "new").tolist(), pa.string()),
-            "rank": rank[keep], "probability": chance[keep],
-        }, self.backend_)
+        return to_frame(
+            {
+                "customer_id": take(self.customer_ids_, customer[keep]),
+                "item_id": take(self.item_ids_, item[keep]),
+                "kind": pa.array(np.where(repeat[keep], "repeat", "new").tolist(), pa.string()),
+                "rank": rank[keep],
+                "probability": chance[keep],
+            },
+            self.backend_,
+        )
 
     def _own(self, h: History) -> tuple[bool, NDArray[np.float64], NDArray[np.float64]]:
         """Whether own items come first, what ranks them, and their probability: here popularity."""

@@ -29,7 +29,14 @@ class Ranking:
 
 
 def ranking(
-    customer: NDArray, item: NDArray, rank: NDArray, truth_customer: NDArray, truth_item: NDArray, *, k: int, n_items: int
+    customer: NDArray,
+    item: NDArray,
+    rank: NDArray,
+    truth_customer: NDArray,
+    truth_item: NDArray,
+    *,
+    k: int,
+    n_items: int,
 ) -> Ranking:
     """Compare ranked items (`rank` from 1) with what was bought.
 
@@ -91,12 +98,15 @@ class Calibration:
         return float((np.abs(self.predicted - self.observed) * self.rows).sum() / max(self.rows.sum(), 1))
 
 
-def calibration(probability: NDArray[np.float64], bought: NDArray[np.bool_], *, bins: int = 10) -> Calibration:
+def calibration(
+    probability: NDArray[np.float64], bought: NDArray[np.bool_], *, bins: int = 10
+) -> Calibration:
     """Sort predictions into bins of equal count and compare what was said with what happened."""
     by = np.argsort(probability, kind="stable")
     parts = [part for part in np.array_split(by, bins) if len(part)]
     return Calibration(
-        np.array([probability[part].mean() for part in parts]), np.array([bought[part].mean() for part in parts]),
+        np.array([probability[part].mean() for part in parts]),
+        np.array([bought[part].mean() for part in parts]),
         np.array([len(part) for part in parts], np.int64),
     )
 

@@ -6,7 +6,7 @@ All counts are sums over customers, so the counts of two disjoint groups of cust
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -53,10 +53,11 @@ class Purchases:
     @property
     def first(self) -> NDArray[np.bool_]:
         """Mark the events that are a customer's first purchase of the item."""
-        return self.previous == NEVER
+        first: NDArray[np.bool_] = self.previous == NEVER
+        return first
 
-    def where(self, keep: NDArray[np.bool_]) -> Purchases:
-        """Keep only some events; the span stays."""
+    def where(self, keep: NDArray[Any]) -> Purchases:
+        """Keep the marked or listed events; the span stays."""
         arrays = {f.name: getattr(self, f.name)[keep] for f in fields(self) if f.name not in _SCALARS}
         return Purchases(**arrays, **{name: getattr(self, name) for name in _SCALARS})
 
@@ -84,7 +85,9 @@ def purchases(orders: Orders) -> Purchases:
     start, end = (int(day.min()), int(day.max()) + 1) if len(day) else (0, 1)
     if orders.known_before is not None:
         end = max(end, -(-orders.known_before // 86_400_000_000))
-    return Purchases(c, d[by], i[by], previous[by], entry[c], half[c], orders.n_customers, orders.n_items, start, end)
+    return Purchases(
+        c, d[by], i[by], previous[by], entry[c], half[c], orders.n_customers, orders.n_items, start, end
+    )
 
 
 @dataclass
@@ -143,7 +146,11 @@ def anchors(events: Purchases, *, burn_in_days: int) -> NDArray[np.int64]:
 
 
 def pairs(
-    events: Purchases, rows: NDArray[np.int64], *, low: NDArray[np.int64], high: NDArray[np.int64], chunk: int = CHUNK
+    rows: NDArray[np.int64],
+    *,
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+    chunk: int = CHUNK,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Expand each row i into (i, j) for j in low..high, in chunks of about `chunk` pairs."""
     size = high - low
@@ -153,7 +160,9 @@ def pairs(
         until = max(at + 1, int(np.searchsorted(total, total[at] + chunk, side="right")) - 1)
         n = size[at:until]
         left = np.repeat(rows[at:until], n)
-        right = np.arange(total[until] - total[at]) + np.repeat(low[at:until] - (total[at:until] - total[at]), n)
+        right = np.arange(total[until] - total[at]) + np.repeat(
+            low[at:until] - (total[at:until] - total[at]), n
+        )
         at = until
         if len(left):
             yield left, right
@@ -189,14 +198,14 @@ def count_pairs(
     first, after, until = spans(events, rows, window_days)
     followed, excluded = np.zeros(n * n, np.int32), np.zeros(n * n, np.int32)
     lags = np.zeros(window_days + 1, np.int64)
-    for left, right in pairs(events, rows, low=after, high=until):
+    for left, right in pairs(rows, low=after, high=until):
         if occurrence == "any":
             once = events.previous[right] <= events.day[left]
             left, right = left[once], right[once]  # noqa: PLW2901 - the filtered pairs replace the raw ones
         np.add.at(followed, events.item[left] * np.int64(n) + events.item[right], 1)
         lags += np.bincount(events.day[right] - events.day[left], minlength=window_days + 1)
     if occurrence == "first":
-        for left, right in pairs(events, rows, low=first, high=after):
+        for left, right in pairs(rows, low=first, high=after):
             np.add.at(excluded, events.item[left] * np.int64(n) + events.item[right], 1)
     excluded[:: n + 1] = 0
     followed[:: n + 1] = 0  # A after A is a repurchase, not a rule
@@ -220,7 +229,9 @@ def count_pairs(
         followed=followed.reshape(n, n),
         excluded=excluded.reshape(n, n),
         lags=lags,
-        watches=np.bincount(np.minimum(events.end - 1 - events.day[rows], window_days), minlength=window_days + 1),
+        watches=np.bincount(
+            np.minimum(events.end - 1 - events.day[rows], window_days), minlength=window_days + 1
+        ),
     )
 
 
@@ -228,7 +239,10 @@ def _spread(item: NDArray, day: NDArray, n: int, weeks: int) -> NDArray[np.float
     """Count items by week, each day shared between the two week boundaries beside it (linear interpolation)."""
     week, part = np.divmod(day, WEEK)
     key, share = item * np.int64(weeks) + week, (part + 1) / WEEK  # the day's end counts: day 0 lies 1/7 in
-    out = np.bincount(key, 1 - share, minlength=n * weeks) + np.bincount(key + 1, share, minlength=n * weeks + 1)[: n * weeks]
+    out = (
+        np.bincount(key, 1 - share, minlength=n * weeks)
+        + np.bincount(key + 1, share, minlength=n * weeks + 1)[: n * weeks]
+    )
     return out.reshape(n, weeks)
 
 
@@ -245,4 +259,5 @@ def expected_followers(counts: PairCounts, *, occurrence: Occurrence = "first") 
     expected: NDArray[np.float64] = (counts.stops - counts.starts) @ cumulative.T
     expected *= counts.exposed / np.maximum(counts.watched, 1)[:, None]
     np.fill_diagonal(expected, 0.0)
-    return np.maximum(expected, 0.0)
+    np.maximum(expected, 0.0, out=expected)
+    return expected

@@ -38,9 +38,9 @@ class LagCounts:
         Days in the bin on which an exposed customer had not bought B and was watched.
     entered, lost : ndarray of int64
         Customers still watched at the bin's start, and those whose data ends inside the bin.
-    both, by_chance, spread : (rules,) ndarray of float64
+    both, by_chance : (rules,) ndarray of float64
         Customers who bought both items; how many of them would show B within the window after A if each customer's
-        own purchases were shuffled over the own order days; the variance of that number.
+        own purchases were shuffled over the own order days.
     """
 
     followers: NDArray[np.int64]
@@ -49,7 +49,6 @@ class LagCounts:
     lost: NDArray[np.int64]
     both: NDArray[np.float64]
     by_chance: NDArray[np.float64]
-    spread: NDArray[np.float64]
 
     def __add__(self, other: LagCounts) -> Self:
         return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
@@ -74,80 +73,78 @@ def count_lags(
     occurrence: Occurrence = "first",
 ) -> tuple[LagCounts, Followers]:
     """Tabulate the lags of chosen rules. Time linear in the pair events of their antecedents."""
-    bins = edges(window_days)
-    n, k, rules = events.n_items, len(bins) - 1, len(antecedent)
+    rules, width = len(antecedent), window_days + 2  # a watch or a lag lasts 0..window_days
     if occurrence == "first":
         events = events.where(events.first)
     rows = anchors(events, burn_in_days=burn_in_days)
-    wanted = np.zeros(n, dtype=bool)
-    wanted[antecedent] = True
     first, after, until = spans(events, rows, window_days)
-    chance = np.bincount(events.customer[rows], until - after, minlength=events.n_customers)
-    size = np.bincount(events.customer, minlength=events.n_customers)
-    chance = chance / np.maximum(size.astype(np.float64) ** 2, 1)
+    size = np.bincount(events.customer, minlength=events.n_customers).astype(np.float64)
+    chance = np.bincount(events.customer[rows], until - after, events.n_customers) / np.maximum(size**2, 1)
+    wanted = np.zeros(events.n_items, dtype=bool)
+    wanted[antecedent] = True
     use = wanted[events.item[rows]]
-    rows, first, after, until = rows[use], first[use], after[use], until[use]
-    watch = np.minimum(events.end - 1 - events.day[rows], window_days)
-    watch_of = np.zeros(len(events.day), np.int64)
-    watch_of[rows] = watch
-
-    key = antecedent * np.int64(n) + consequent
-    by = np.argsort(key)
-
-    def rule_of(left: NDArray, right: NDArray) -> tuple[NDArray, NDArray]:
-        pair = events.item[left] * np.int64(n) + events.item[right]
-        at = np.minimum(np.searchsorted(key[by], pair), max(rules - 1, 0))
-        return by[at], key[by][at] == pair
-
-    width = window_days + 2  # a watch or lag of 0..window days
+    rows, first = rows[use], first[use]
+    watch = np.zeros(len(events.day), np.int64)
+    watch[rows] = np.minimum(events.end - 1 - events.day[rows], window_days)
+    by_item = np.bincount(events.item[rows] * np.int64(width) + watch[rows], minlength=events.n_items * width)
+    whole = by_item.reshape(-1, width)[antecedent]
 
     def tally(rule: NDArray, length: NDArray) -> NDArray[np.int64]:
         return np.bincount(rule * width + length, minlength=rules * width).reshape(rules, width)
 
-    whole = np.bincount(events.item[rows] * np.int64(width) + watch, minlength=n * width).reshape(n, width)[antecedent]
-    out, came, early = (np.zeros((rules, width), np.int64) for _ in range(3))
-    both, by_chance, spread = (np.zeros(rules) for _ in range(3))
-    follow: list[tuple[NDArray, ...]] = []
-    last = _customer_end(events, rows)
-    for left, right in pairs(events, rows, low=first, high=last):
-        rule, known = rule_of(left, right)
-        l, r, rule = left[known], right[known], rule[known]
-        lag = events.day[r] - events.day[l]
-        share = chance[events.customer[l]]
+    key = antecedent * np.int64(events.n_items) + consequent
+    by = np.argsort(key)
+    followed_watch, came, early = (np.zeros((rules, width), np.int64) for _ in range(3))
+    both, by_chance = np.zeros(rules), np.zeros(rules)
+    follow = [(np.zeros(0, np.int64),) * 3]
+    last = np.searchsorted(events.customer, events.customer[rows], side="right")
+    for left, right in pairs(rows, low=first, high=last) if rules else ():
+        pair = events.item[left] * np.int64(events.n_items) + events.item[right]
+        at = np.minimum(np.searchsorted(key[by], pair), rules - 1)
+        known = key[by][at] == pair
+        one, two, rule = left[known], right[known], by[at[known]]
+        lag = events.day[two] - events.day[one]
         if occurrence == "any":
-            keep = (events.previous[r] <= events.day[l]) & (lag > 0)
-            l, r, rule, lag, share = l[keep], r[keep], rule[keep], lag[keep], share[keep]
+            keep = (events.previous[two] <= events.day[one]) & (lag > 0)
+            one, rule, lag = one[keep], rule[keep], lag[keep]
         both += np.bincount(rule, minlength=rules)
-        by_chance += np.bincount(rule, share, minlength=rules)
-        spread += np.bincount(rule, share * (1 - share), minlength=rules)
-        before = lag <= 0
-        early += tally(rule[before], watch_of[l[before]])
-        came_now = (lag > 0) & (lag <= window_days)
-        out += tally(rule[came_now], watch_of[l[came_now]])
-        came += tally(rule[came_now], lag[came_now])
-        follow.append((rule[came_now], events.customer[l[came_now]], lag[came_now]))
-    quiet = whole - early - out  # exposed, no follower seen, by length of watch
-    d = _by_bin(came, bins)
-    left_in = _by_bin(quiet[:, :window_days], bins)  # a whole window watched is not lost
-    ends = came + quiet
-    days = np.cumsum(np.cumsum(ends[:, ::-1], axis=1)[:, ::-1], axis=1)  # days[:, t]: sum over customers of min(length, t) + all
-    total = days[:, bins] - ends.sum(1)[:, None]
-    exposed = ends.sum(1)
-    gone = np.cumsum(np.concatenate([np.zeros((rules, 1), np.int64), d + left_in], axis=1), axis=1)[:, :-1]
-    rule, customer, lag = (np.concatenate([part[j] for part in follow] or [np.zeros(0, np.int64)]) for j in range(3))
-    table = LagCounts(d, np.diff(total, axis=1), exposed[:, None] - gone, left_in, both, by_chance, spread)
+        by_chance += np.bincount(rule, chance[events.customer[one]], minlength=rules)
+        early += tally(rule[lag <= 0], watch[one[lag <= 0]])
+        now = (lag > 0) & (lag <= window_days)
+        followed_watch += tally(rule[now], watch[one[now]])
+        came += tally(rule[now], lag[now])
+        follow.append((rule[now], events.customer[one[now]], lag[now]))
+    quiet = whole - early - followed_watch  # exposed customers without a follower, by length of watch
+    table = _life_table(came, quiet, edges(window_days), both, by_chance)
+    rule, customer, lag = (np.concatenate([part[j] for part in follow]) for j in range(3))
     return table, Followers(rule, customer.astype(np.int32), lag.astype(np.int32))
 
 
-def _customer_end(events: Purchases, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    ends = np.searchsorted(events.customer, np.arange(events.n_customers) + 1)
-    return ends[events.customer[rows]]
+def _life_table(
+    came: NDArray[np.int64],
+    quiet: NDArray[np.int64],
+    bins: NDArray[np.int64],
+    both: NDArray,
+    by_chance: NDArray,
+) -> LagCounts:
+    """Sum followers and watches, given by rule and day, into lag bins."""
+    followers = _by_bin(came, bins)
+    lost = _by_bin(quiet[:, : bins[-1]], bins)  # who was watched through the whole window is not lost
+    ends = came + quiet
+    exposed = ends.sum(axis=1, keepdims=True)
+    at_least = np.cumsum(ends[:, ::-1], axis=1)[:, ::-1]  # customers watched for so many days or more
+    watched = np.cumsum(at_least, axis=1)[:, bins] - exposed
+    gone = np.cumsum(followers + lost, axis=1)
+    entered = exposed - np.concatenate([np.zeros_like(exposed), gone[:, :-1]], axis=1)
+    return LagCounts(followers, np.diff(watched, axis=1), entered, lost, both, by_chance)
 
 
 def _by_bin(by_day: NDArray[np.int64], bins: NDArray[np.int64]) -> NDArray[np.int64]:
     """Sum columns 1..window (days) into the bins (low, high]; day 0 goes to the first."""
     total = np.cumsum(by_day, axis=1)
-    total = np.concatenate([total, np.repeat(total[:, -1:], max(0, bins[-1] + 1 - total.shape[1]), axis=1)], axis=1)
+    total = np.concatenate(
+        [total, np.repeat(total[:, -1:], max(0, bins[-1] + 1 - total.shape[1]), axis=1)], axis=1
+    )
     upper = total[:, bins[1:]]
     return np.diff(upper, axis=1, prepend=0)
 
@@ -191,13 +188,17 @@ class LagTable:
 
     def cumulative(self, days: NDArray[np.float64], rule: NDArray[np.int64]) -> NDArray[np.float64]:
         """Cumulative hazard of `rule` after `days`; flat beyond the window (nothing is extrapolated)."""
-        total = np.concatenate([np.zeros((len(self.hazard), 1)), np.cumsum(self.hazard * np.diff(self.bins), axis=1)], axis=1)
+        total = np.concatenate(
+            [np.zeros((len(self.hazard), 1)), np.cumsum(self.hazard * np.diff(self.bins), axis=1)], axis=1
+        )
         d = np.clip(np.asarray(days, np.float64), 0, self.bins[-1])
         k = np.clip(np.searchsorted(self.bins, d, side="right") - 1, 0, len(self.bins) - 2)
         out: NDArray[np.float64] = total[rule, k] + self.hazard[rule, k] * (d - self.bins[k])
         return out
 
-    def probability(self, rule: NDArray[np.int64], *, elapsed_days: NDArray, horizon_days: float) -> NDArray[np.float64]:
+    def probability(
+        self, rule: NDArray[np.int64], *, elapsed_days: NDArray, horizon_days: float
+    ) -> NDArray[np.float64]:
         """Chance that B comes within the next `horizon_days`, given that it has not come in `elapsed_days`."""
         s = np.asarray(elapsed_days, np.float64)
         gone = self.cumulative(s + horizon_days, rule) - self.cumulative(s, rule)
@@ -210,7 +211,9 @@ class LagTable:
         out = np.empty((len(rules), len(probabilities)))
         for at in range(0, len(rules), 4096):
             part = rules[at : at + 4096]
-            done = -np.expm1(-self.cumulative(np.tile(grid, len(part)), np.repeat(part, len(grid)))).reshape(len(part), -1)
+            done = -np.expm1(-self.cumulative(np.tile(grid, len(part)), np.repeat(part, len(grid)))).reshape(
+                len(part), -1
+            )
             done /= np.maximum(done[:, -1:], 1e-300)
             for j, p in enumerate(probabilities):
                 k = np.maximum((done < p).sum(1), 1)
@@ -246,7 +249,14 @@ def shrink(counts: LagCounts, *, window_days: int) -> LagTable:
 def _marginal(d: NDArray[np.float64], mean: NDArray[np.float64], c: float) -> float:
     """Negative binomial log likelihood of counts with a gamma(c, c) multiplier on `mean`."""
     mean = np.maximum(mean, 1e-12)
-    return float((special.gammaln(c + d) - special.gammaln(c) + c * np.log(c / (c + mean)) + d * np.log(mean / (c + mean))).sum())
+    return float(
+        (
+            special.gammaln(c + d)
+            - special.gammaln(c)
+            + c * np.log(c / (c + mean))
+            + d * np.log(mean / (c + mean))
+        ).sum()
+    )
 
 
 def _best(likelihood: object) -> float:
@@ -254,7 +264,9 @@ def _best(likelihood: object) -> float:
     return float(np.exp(found.x))
 
 
-def timing_signal(counts: LagCounts, background: NDArray[np.float64]) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+def timing_signal(
+    counts: LagCounts, background: NDArray[np.float64]
+) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
     """Say whether a rule has a lag shape of its own: "none", "weak" or "strong", with the p-value.
 
     `background` is the hazard by lag bin of unrelated pairs (what exposure and fading activity alone give). The

@@ -94,15 +94,28 @@ def mine(
     chance = np.minimum(lags.by_chance / np.maximum(lags.both, 1), 1)
     parts = [estimate(half, 1) for half in halves]
     columns = {
-        "exposed": exposed, "followed": followed,
-        "confidence": confidence, "confidence_low": low, "confidence_high": high,
-        "expected": whole.expected[a, b], "lift": lift, "lift_low": lift_low,
-        "p_value": tests.p, "q_value": tests.q,
-        "direction": d.ratio, "direction_low": d.low, "direction_high": d.high,
-        "directed": d.p_value < DIRECTED, "p_direction": d.p_value,
+        "exposed": exposed,
+        "followed": followed,
+        "confidence": confidence,
+        "confidence_low": low,
+        "confidence_high": high,
+        "expected": whole.expected[a, b],
+        "lift": lift,
+        "lift_low": lift_low,
+        "p_value": tests.p,
+        "q_value": tests.q,
+        "direction": d.ratio,
+        "direction_low": d.low,
+        "direction_high": d.high,
+        "directed": d.p_value < DIRECTED,
+        "p_direction": d.p_value,
         "p_within": stats.binom.sf(followed - 1, np.maximum(lags.both, followed), chance),
-        "replicated": np.all([part.beyond(a, b) for part in parts], axis=0) if parts else np.zeros(len(a), dtype=bool),
-        "lag_p10": quantiles[:, 0], "lag_p50": quantiles[:, 1], "lag_p90": quantiles[:, 2],
+        "replicated": np.all([part.beyond(a, b) for part in parts], axis=0)
+        if parts
+        else np.zeros(len(a), dtype=bool),
+        "lag_p10": quantiles[:, 0],
+        "lag_p50": quantiles[:, 1],
+        "lag_p90": quantiles[:, 2],
         "timing_signal": lag_tables.timing_signal(lags, counts.background(table.bins))[0],
         "via": _via(a, b, followed, exposed, whole.expected, followers, events.n_items),
     }
@@ -159,8 +172,13 @@ class _Tests:
 
     def where(self, rows: NDArray) -> _Tests:
         d = self.direction
-        return _Tests(self.a[rows], self.b[rows], self.p[rows], self.q[rows],
-                      null.Direction(d.ratio[rows], d.low[rows], d.high[rows], d.p_value[rows]))
+        return _Tests(
+            self.a[rows],
+            self.b[rows],
+            self.p[rows],
+            self.q[rows],
+            null.Direction(d.ratio[rows], d.low[rows], d.high[rows], d.p_value[rows]),
+        )
 
 
 def _estimate(observed: NDArray[np.int32], base: NDArray[np.float64], *, rounds: int = 3) -> _Estimate:
@@ -172,7 +190,7 @@ def _estimate(observed: NDArray[np.int32], base: NDArray[np.float64], *, rounds:
     off = ~np.eye(len(base), dtype=bool)
     include = off
     for _ in range(rounds):
-        expected = null.rake(base, observed, include=include)
+        expected = null.rake(base, observed.astype(np.float64), include=include)
         prior = null.fit_prior(null.squash(observed[off], expected[off]))
         standing = np.zeros(base.shape, dtype=bool)
         a, b = np.nonzero((observed >= 3) & (observed > 2 * expected))
@@ -198,7 +216,13 @@ def _replicated_share(parts: list[_Estimate], fdr: float, followed: float) -> fl
 
 
 def _via(
-    a: NDArray, b: NDArray, followed: NDArray, exposed: NDArray, expected: NDArray, followers: lag_tables.Followers, n: int
+    a: NDArray,
+    b: NDArray,
+    followed: NDArray,
+    exposed: NDArray,
+    expected: NDArray,
+    followers: lag_tables.Followers,
+    n: int,
 ) -> NDArray[np.int64]:
     """For A -> C find the B through which it runs: A -> B -> C, and without B nothing is left of it.
 

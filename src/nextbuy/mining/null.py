@@ -67,9 +67,9 @@ def squash(observed: NDArray, expected: NDArray[np.float64], *, width: float = 0
     step = np.floor(np.log(e) / width).astype(np.int64)
     step -= step.min(initial=0)
     key = level * (step.max(initial=0) + 1) + step
-    cells = np.bincount(key)
-    used = cells > 0
-    cells = cells[used].astype(np.float64)
+    count = np.bincount(key).astype(np.float64)
+    used = count > 0
+    cells = count[used]
     return Squashed(np.bincount(key, o)[used] / cells, np.bincount(key, e)[used] / cells, cells)
 
 
@@ -84,13 +84,17 @@ class Prior:
     @property
     def null(self) -> NDArray[np.float64]:
         """Weights of the null components, summing to one."""
-        w = self.weight[:-1]
-        return w / w.sum()
+        w: NDArray[np.float64] = self.weight[:-1] / self.weight[:-1].sum()
+        return w
 
     def log_density(self, observed: NDArray, expected: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log marginal (negative binomial) probability of each cell under each component: (3, cells)."""
-        return np.stack([_log_negative_binomial(observed, expected, a, b)
-                         for a, b in zip(self.shape, self.rate, strict=True)])
+        return np.stack(
+            [
+                _log_negative_binomial(observed, expected, a, b)
+                for a, b in zip(self.shape, self.rate, strict=True)
+            ]
+        )
 
     def p_value(self, observed: NDArray, expected: NDArray[np.float64]) -> NDArray[np.float64]:
         """Chance of a count (of at least 1) this high under the null components."""
@@ -116,8 +120,9 @@ class Prior:
 
 
 def _log_negative_binomial(k: NDArray, e: NDArray, a: float, b: float) -> NDArray[np.float64]:
-    return (special.gammaln(a + k) - special.gammaln(a) - special.gammaln(k + 1)
-            + a * np.log(b / (b + e)) + k * np.log(e / (b + e)))
+    choose = special.gammaln(a + k) - special.gammaln(a) - special.gammaln(k + 1)
+    density: NDArray[np.float64] = choose + a * np.log(b / (b + e)) + k * np.log(e / (b + e))
+    return density
 
 
 def fit_prior(cells: Squashed) -> Prior:
@@ -153,7 +158,10 @@ class Direction:
 
 
 def direction(
-    forward: NDArray, backward: NDArray, expected_forward: NDArray[np.float64], expected_backward: NDArray[np.float64]
+    forward: NDArray,
+    backward: NDArray,
+    expected_forward: NDArray[np.float64],
+    expected_backward: NDArray[np.float64],
 ) -> Direction:
     """Sequence symmetry (Hallas 1996): what is constant in a customer cancels between the two orders.
 
@@ -167,4 +175,6 @@ def direction(
     low = np.where(forward > 0, special.betaincinv(np.maximum(forward, 1), backward + 1, 0.025), 0.0)
     high = np.where(backward > 0, special.betaincinv(forward + 1, np.maximum(backward, 1), 0.975), 1.0)
     with np.errstate(divide="ignore"):
-        return Direction((forward + 0.5) / (backward + 0.5) * odds, low / (1 - low) * odds, high / (1 - high) * odds, p)
+        return Direction(
+            (forward + 0.5) / (backward + 0.5) * odds, low / (1 - low) * odds, high / (1 - high) * odds, p
+        )

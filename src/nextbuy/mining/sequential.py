@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,12 +15,14 @@ from nextbuy.mining.lags import LagCounts, LagTable
 from nextbuy.mining.links import MAX_ITEMS, Mined, frequent, mine
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import take, to_frame, to_table
+from nextbuy.orders.table import codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from nextbuy.mining.exposures import Occurrence
     from nextbuy.orders.table import Orders
 
 
@@ -90,7 +91,7 @@ class SequentialRules(BaseEstimator):
         min_followed: int = 8,
         min_customers: int = 20,
         fdr: float | None = 0.05,
-        occurrence: str = "first",
+        occurrence: Occurrence = "first",
         burn_in_days: int = 0,
         level: str = "item",
         antecedents: Sequence[Any] | None = None,
@@ -115,14 +116,20 @@ class SequentialRules(BaseEstimator):
         self.backend_ = orders.backend
         if events.n_items > MAX_ITEMS:
             raise InputError(
-                f"{events.n_items:,} items have at least min_followed={self.min_followed} buyers; the table of all ordered "
-                f"pairs is limited to {MAX_ITEMS:,} items. Raise min_followed, or mine a level of the catalog: "
+                f"{events.n_items:,} items have at least min_followed={self.min_followed} buyers; the table of all "
+                f"ordered pairs is limited to {MAX_ITEMS:,} items. Raise min_followed, or mine a level of the catalog: "
                 "SequentialRules(level='category')."
             )
         self.mined_ = mine(
-            events, window_days=self.window_days, min_followed=self.min_followed, min_customers=self.min_customers,
-            fdr=self.fdr, occurrence=self.occurrence, burn_in_days=self.burn_in_days,  # type: ignore[arg-type]
-            antecedents=self._asked(self.antecedents), consequents=self._asked(self.consequents),
+            events,
+            window_days=self.window_days,
+            min_followed=self.min_followed,
+            min_customers=self.min_customers,
+            fdr=self.fdr,
+            occurrence=self.occurrence,
+            burn_in_days=self.burn_in_days,
+            antecedents=self._asked(self.antecedents),
+            consequents=self._asked(self.consequents),
         )
         self.replicated_share_ = self.mined_.replicated_share
         self.rules_ = to_frame(self._columns(), self.backend_)
@@ -145,16 +152,19 @@ class SequentialRules(BaseEstimator):
     def _asked(self, ids: Sequence[Any] | None) -> NDArray[np.int64] | None:
         if ids is None:
             return None
-        asked = pc.index_in(pa.array(list(ids)).cast(self.item_ids_.type), self.item_ids_)
-        return asked.drop_null().to_numpy(zero_copy_only=False).astype(np.int64)
+        codes = codes_of(self.item_ids_, ids)
+        return codes[codes >= 0]
 
     def _columns(self) -> dict[str, Any]:
         m = self.mined_
         return {
-            "antecedent": take(self.item_ids_, m.antecedent), "consequent": take(self.item_ids_, m.consequent),
+            "antecedent": take(self.item_ids_, m.antecedent),
+            "consequent": take(self.item_ids_, m.consequent),
             **{name: column for name, column in m.columns.items() if name != "via"},
             "via": take(self.item_ids_, m.columns["via"]),
-            "relation": pa.array(np.where(m.columns["directed"], "follows", "either_order").tolist(), pa.string()),
+            "relation": pa.array(
+                np.where(m.columns["directed"], "follows", "either_order").tolist(), pa.string()
+            ),
         }
 
     def after(self, item: Any, *, k: int = 10) -> Any:
@@ -173,14 +183,14 @@ class SequentialRules(BaseEstimator):
 
     def _code(self, item: Any) -> int:
         ids = self.item_ids_
-        code = pc.index_in(pa.scalar(item).cast(ids.type) if pa.types.is_string(ids.type) else pa.scalar(item), ids).as_py()
-        if code is None:
+        code = int(codes_of(ids, [item])[0])
+        if code < 0:
             near = nearest(item, ids.to_pylist())
             raise InputError(
-                f"{item!r} is not among the {len(ids):,} {'items' if self.level == 'item' else self.level + ' values'} with at "
-                f"least {self.min_followed} buyers." + (f" Did you mean {near[0]!r}?" if near else "")
+                f"{item!r} is not among the {len(ids):,} {'items' if self.level == 'item' else self.level + ' values'} "
+                f"with at least {self.min_followed} buyers." + (f" Did you mean {near[0]!r}?" if near else "")
             )
-        return int(code)
+        return code
 
     def _rule(self, antecedent: Any, consequent: Any) -> int:
         check_is_fitted(self, "rules_")
@@ -205,28 +215,45 @@ class SequentialRules(BaseEstimator):
         r = self._rule(antecedent, consequent)
         table, counts = self.mined_.table, self.mined_.counts
         done = -np.expm1(-np.cumsum(table.hazard[r] * np.diff(table.bins)))
-        return to_frame({
-            "lag_from": table.bins[:-1], "lag_to": table.bins[1:], "followers": counts.followers[r],
-            "watch_days": counts.watch_days[r], "entered": counts.entered[r], "hazard": table.hazard[r],
-            "share_followed": done,
-        }, self.backend_)
+        return to_frame(
+            {
+                "lag_from": table.bins[:-1],
+                "lag_to": table.bins[1:],
+                "followers": counts.followers[r],
+                "watch_days": counts.watch_days[r],
+                "entered": counts.entered[r],
+                "hazard": table.hazard[r],
+                "share_followed": done,
+            },
+            self.backend_,
+        )
 
-    def probability(self, antecedent: Any, consequent: Any, *, elapsed_days: float, horizon_days: float) -> float:
+    def probability(
+        self, antecedent: Any, consequent: Any, *, elapsed_days: float, horizon_days: float
+    ) -> float:
         """Chance that a customer buys the consequent in the next `horizon_days`.
 
         Given that the antecedent came `elapsed_days` ago and the consequent has not come yet. Nothing is
         extrapolated beyond the window.
         """
         r = np.array([self._rule(antecedent, consequent)])
-        return float(self.mined_.table.probability(r, elapsed_days=np.array([elapsed_days]), horizon_days=horizon_days)[0])
+        return float(
+            self.mined_.table.probability(
+                r, elapsed_days=np.array([elapsed_days]), horizon_days=horizon_days
+            )[0]
+        )
 
     def get_state(self) -> dict[str, Any]:
         """Give all that was fitted as arrays and scalars, for a model file."""
         check_is_fitted(self, "rules_")
         m = self.mined_
         return {
-            "params": self.get_params(), "backend": self.backend_, "item_ids": self.item_ids_,
-            "antecedent": m.antecedent, "consequent": m.consequent, "columns": dict(m.columns),
+            "params": self.get_params(),
+            "backend": self.backend_,
+            "item_ids": self.item_ids_,
+            "antecedent": m.antecedent,
+            "consequent": m.consequent,
+            "columns": dict(m.columns),
             "table": {f.name: getattr(m.table, f.name) for f in fields(m.table)},
             "counts": {f.name: getattr(m.counts, f.name) for f in fields(m.counts)},
             "replicated_share": float(m.replicated_share),
@@ -237,8 +264,14 @@ class SequentialRules(BaseEstimator):
         """Make fitted rules of what `get_state` gave."""
         new = cls(**state["params"])
         new.item_ids_, new.backend_ = state["item_ids"], state["backend"]
-        new.mined_ = Mined(state["antecedent"], state["consequent"], state["columns"], LagTable(**state["table"]),
-                           LagCounts(**state["counts"]), state["replicated_share"])
+        new.mined_ = Mined(
+            state["antecedent"],
+            state["consequent"],
+            state["columns"],
+            LagTable(**state["table"]),
+            LagCounts(**state["counts"]),
+            state["replicated_share"],
+        )
         new.replicated_share_ = new.mined_.replicated_share
         new.rules_ = to_frame(new._columns(), new.backend_)
         return new

@@ -79,17 +79,30 @@ def repeat_candidates(history: History, sources: Sources) -> Candidates:
     keep = np.flatnonzero(~sources.items.durable[h.item])
     features = stack({name: column[keep] for name, column in columns.items()})
     none = np.full((len(keep), 2), -1, np.int64)
-    return Candidates(h.customer[keep].astype(np.int64), h.item[keep].astype(np.int64), features, tuple(columns), keep, none, ())
+    return Candidates(
+        h.customer[keep].astype(np.int64),
+        h.item[keep].astype(np.int64),
+        features,
+        tuple(columns),
+        keep,
+        none,
+        (),
+    )
 
 
-def new_candidates(history: History, sources: Sources, *, also: NDArray[np.int64] | None = None) -> Candidates:
+def new_candidates(
+    history: History, sources: Sources, *, also: NDArray[np.int64] | None = None
+) -> Candidates:
     """Items a customer never bought: followers of what is owned, similar customers' items, what sells now.
 
     `also` lists items to consider for everybody.
     """
     h, items = history, sources.items
     n = max(h.n_items, 1)
-    fired = tuple(running(h, links, horizon_days=sources.horizon_days, category=items.category) for links in sources.links)
+    fired = tuple(
+        running(h, links, horizon_days=sources.horizon_days, category=items.category)
+        for links in sources.links
+    )
     by_item, by_category = _expand(fired, sources, n)
     popular = np.argsort(-items.share_21, kind="stable")[: 2 * BY_POPULARITY]
     offsets = np.searchsorted(h.customer, np.arange(h.n_customers + 1))
@@ -103,13 +116,19 @@ def new_candidates(history: History, sources: Sources, *, also: NDArray[np.int64
         owned = (h.customer[rows] - start, h.item[rows])
         scores[owned] = -np.inf
         most = min(BY_SIMILARITY, h.n_items)
-        top = np.argpartition(-scores, most - 1, axis=1)[:, :most] if h.n_items else np.zeros((stop - start, 0), int)
+        top = (
+            np.argpartition(-scores, most - 1, axis=1)[:, :most]
+            if h.n_items
+            else np.zeros((stop - start, 0), int)
+        )
         lines = np.arange(stop - start)[:, None]
-        mine = np.concatenate([
-            (lines * n + np.where(np.take_along_axis(scores, top, 1) > 0, top, -1 - lines * n)).ravel(),
-            (lines * n + _unowned(scores, popular)).ravel(),
-            wanted[bounds[start] : bounds[stop]] - start * n,
-        ])
+        mine = np.concatenate(
+            [
+                (lines * n + np.where(np.take_along_axis(scores, top, 1) > 0, top, -1 - lines * n)).ravel(),
+                (lines * n + _unowned(scores, popular)).ravel(),
+                wanted[bounds[start] : bounds[stop]] - start * n,
+            ]
+        )
         mine = np.unique(mine[mine >= 0])
         score = scores[mine // n, mine % n]
         new = score > -np.inf
@@ -130,9 +149,14 @@ def _unowned(scores: NDArray[np.float32], popular: NDArray[np.int64]) -> NDArray
     return np.where(free & early, popular[None, :], np.iinfo(np.int32).min * 4096)
 
 
-def _expand(fired: tuple[Triggers, ...], sources: Sources, n: int) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray]]:
+def _expand(
+    fired: tuple[Triggers, ...], sources: Sources, n: int
+) -> tuple[tuple[NDArray, NDArray], tuple[NDArray, NDArray]]:
     """Keys (customer x items + item) that a running rule points at, sorted, and the row of its trigger."""
-    out = {False: (np.zeros(0, np.int64), np.zeros(0, np.int64)), True: (np.zeros(0, np.int64), np.zeros(0, np.int64))}
+    out = {
+        False: (np.zeros(0, np.int64), np.zeros(0, np.int64)),
+        True: (np.zeros(0, np.int64), np.zeros(0, np.int64)),
+    }
     for triggers, links in zip(fired, sources.links, strict=True):
         rows = np.arange(len(triggers.customer))
         if links.by_category:
@@ -166,7 +190,9 @@ def category_share(items: Items) -> NDArray[np.float32]:
     weight = items.share_60 + 1e-3 * items.buyers / max(float(items.buyers.sum()), 1.0) + 1e-9
     known = items.category >= 0
     total = np.bincount(items.category[known], weight[known])
-    return np.where(known, weight / total[np.where(known, items.category, 0)] if len(total) else 0, 0).astype(np.float32)
+    return np.where(known, weight / total[np.where(known, items.category, 0)] if len(total) else 0, 0).astype(
+        np.float32
+    )
 
 
 def _look_up(key: NDArray, known: NDArray, rows: NDArray) -> NDArray[np.int64]:
@@ -175,8 +201,13 @@ def _look_up(key: NDArray, known: NDArray, rows: NDArray) -> NDArray[np.int64]:
 
 
 def _new_columns(
-    h: History, sources: Sources, fired: tuple[Triggers, ...], customer: NDArray, item: NDArray,
-    similar: NDArray[np.float32], trigger: NDArray[np.int64],
+    h: History,
+    sources: Sources,
+    fired: tuple[Triggers, ...],
+    customer: NDArray,
+    item: NDArray,
+    similar: NDArray[np.float32],
+    trigger: NDArray[np.int64],
 ) -> dict[str, NDArray]:
     items = sources.items
     hazard = np.zeros((2, len(customer)), np.float32)
@@ -194,16 +225,27 @@ def _new_columns(
     usual = max(items.orders_per_day * 60, 1e-9)
     popular = items.newcomers[item] * np.minimum(ahead / usual, 20.0)
     by_rule = np.maximum(hazard[0], hazard[1] * share)
-    return {name: np.asarray(column, np.float32) for name, column in {
-        "closed_form": -np.expm1(-(popular + by_rule)),
-        "rule_hazard": hazard[0], "rule_total": total[0], "rule_since": since[0],
-        "category_hazard": hazard[1], "category_total": total[1], "category_since": since[1],
-        "category_item_hazard": hazard[1] * share, "item_category_share": share,
-        "similar": similar, "similar_rank": rank_within(customer, similar),
-        "popular_rank": rank_within(customer, items.share_21[item]),
-        "visits_ahead": ahead,
-        **in_category, **customer_columns(h, customer), **items.columns(item),
-    }.items()}
+    return {
+        name: np.asarray(column, np.float32)
+        for name, column in {
+            "closed_form": -np.expm1(-(popular + by_rule)),
+            "rule_hazard": hazard[0],
+            "rule_total": total[0],
+            "rule_since": since[0],
+            "category_hazard": hazard[1],
+            "category_total": total[1],
+            "category_since": since[1],
+            "category_item_hazard": hazard[1] * share,
+            "item_category_share": share,
+            "similar": similar,
+            "similar_rank": rank_within(customer, similar),
+            "popular_rank": rank_within(customer, items.share_21[item]),
+            "visits_ahead": ahead,
+            **in_category,
+            **customer_columns(h, customer),
+            **items.columns(item),
+        }.items()
+    }
 
 
 def _category_columns(h: History, items: Items, customer: NDArray, item: NDArray) -> dict[str, NDArray]:
@@ -223,5 +265,7 @@ def _category_columns(h: History, items: Items, customer: NDArray, item: NDArray
     found = keys[at] == asked if len(keys) else np.zeros(len(asked), dtype=bool)
     return {
         "category_owned": np.where(found, weight[at], 0) if len(keys) else np.zeros(len(asked)),
-        "category_quiet": np.where(found, h.cut - last[at], np.nan) if len(keys) else np.full(len(asked), np.nan),
+        "category_quiet": np.where(found, h.cut - last[at], np.nan)
+        if len(keys)
+        else np.full(len(asked), np.nan),
     }

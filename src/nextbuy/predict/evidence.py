@@ -22,19 +22,22 @@ if TYPE_CHECKING:
 RULE_SHARE = 0.3  # a rule names the reason when it alone explains so much of the probability
 SAME_DAY_SHARE = 0.5
 OPENS_SOON_DAYS = 3
+FURTHEST_DAYS = 365  # no window reaches further ahead
 
 
 @dataclass
 class Evidence:
     """One row per prediction; days are counted since 1970-01-01, lags in days.
 
-    `trigger` is an item code, or a category code where `trigger_is_category`; -1 where nothing triggered.
+    `trigger` is an item code, or a category code where `trigger_is_category`; -1 where nothing triggered. A category
+    rule speaks of its `consequent` category, of which the predicted item is one.
     """
 
     source: NDArray[np.str_]
     reason_code: NDArray[np.str_]
     trigger: NDArray[np.int64]
     trigger_is_category: NDArray[np.bool_]
+    consequent: NDArray[np.int64]
     trigger_day: NDArray[np.float64]
     exposed: NDArray[np.int64]
     followed: NDArray[np.int64]
@@ -53,18 +56,36 @@ class Evidence:
     @classmethod
     def blank(cls, rows: int, *, cut: int, horizon_days: int) -> Evidence:
         """Start as "popular": no trigger, no timing signal, the window is the horizon."""
-        number, code = (lambda value: np.full(rows, value, np.float64)), (lambda value: np.full(rows, value, np.int64))
+
+        def number(value: float) -> NDArray[np.float64]:
+            return np.full(rows, value, np.float64)
+
+        def code(value: int) -> NDArray[np.int64]:
+            return np.full(rows, value, np.int64)
 
         def text(value: str) -> NDArray[np.str_]:
             return np.full(rows, value, dtype="<U20")
 
         return cls(
-            source=text("popular"), reason_code=text("popular"), trigger=code(-1),
-            trigger_is_category=np.zeros(rows, dtype=bool), trigger_day=number(np.nan), exposed=code(0), followed=code(0),
-            confidence=number(np.nan), confidence_low=number(np.nan), confidence_high=number(np.nan),
-            lag_p10=number(np.nan), lag_p50=number(np.nan), lag_p90=number(np.nan),
-            window_start=number(cut), best_date=number(cut), window_end=number(cut + horizon_days - 1),
-            window_status=text("open"), timing_signal=text("none"),
+            source=text("popular"),
+            reason_code=text("popular"),
+            trigger=code(-1),
+            trigger_is_category=np.zeros(rows, dtype=bool),
+            consequent=code(-1),
+            trigger_day=number(np.nan),
+            exposed=code(0),
+            followed=code(0),
+            confidence=number(np.nan),
+            confidence_low=number(np.nan),
+            confidence_high=number(np.nan),
+            lag_p10=number(np.nan),
+            lag_p50=number(np.nan),
+            lag_p90=number(np.nan),
+            window_start=number(cut),
+            best_date=number(cut),
+            window_end=number(cut + horizon_days - 1),
+            window_status=text("open"),
+            timing_signal=text("none"),
         )
 
     def put(self, rows: NDArray, **columns: NDArray | str | bool) -> None:
@@ -76,11 +97,22 @@ class Evidence:
         """Fill evidence counts and what follows from them: share and Wilson interval."""
         low, high = wilson_interval(followed, exposed)
         share = followed / np.maximum(exposed, 1)
-        self.put(rows, exposed=exposed, followed=followed, confidence=share, confidence_low=low, confidence_high=high)
+        self.put(
+            rows,
+            exposed=exposed,
+            followed=followed,
+            confidence=share,
+            confidence_low=low,
+            confidence_high=high,
+        )
 
 
 def gather_evidence(
-    history: History, sources: Sources, crowd: Crowd, candidates: Candidates, chosen: NDArray[np.int64],
+    history: History,
+    sources: Sources,
+    crowd: Crowd,
+    candidates: Candidates,
+    chosen: NDArray[np.int64],
     probability: NDArray[np.float64],
 ) -> Evidence:
     """Explain the `chosen` rows of `candidates`, all repeat or all new."""
@@ -104,21 +136,36 @@ def _repurchase(e: Evidence, h: History, sources: Sources, pair: NDArray[np.int6
     mean_log, square_log = h.log_gaps
     mean, spread = intervals.own(item, gaps, mean_log[pair], square_log[pair])
     elapsed = (h.cut - 1 - h.last_day[pair]).astype(np.float64)
-    start, best, end = (h.cut + np.floor(remaining(mean, spread, elapsed, share)) for share in (0.1, 0.5, 0.9))
+    start, best, end = (
+        h.cut + np.minimum(np.floor(remaining(mean, spread, elapsed, share)), FURTHEST_DAYS)
+        for share in (0.1, 0.5, 0.9)
+    )
     rows = np.arange(len(pair))
     lags = {f"lag_p{p}": np.exp(mean + spread * z) for p, z in ((10, -1.2816), (50, 0.0), (90, 1.2816))}
     late = elapsed > lags["lag_p90"]
     e.put_counts(rows, intervals.buyers[item], intervals.repeaters[item])
     e.put(
-        rows, source="repurchase", reason_code=np.where(gaps > 0, "repurchase", "repurchase_once"), trigger=item.astype(np.int64),
-        trigger_day=h.last_day[pair].astype(np.float64), window_start=start, best_date=best, window_end=end,
+        rows,
+        source="repurchase",
+        reason_code=np.where(gaps > 0, "repurchase", "repurchase_once"),
+        trigger=item.astype(np.int64),
+        trigger_day=h.last_day[pair].astype(np.float64),
+        window_start=start,
+        best_date=best,
+        window_end=end,
         window_status=np.where(start > h.cut + OPENS_SOON_DAYS, "not_yet", np.where(late, "closing", "open")),
-        timing_signal=rhythm(spread, gaps), **lags,
+        timing_signal=rhythm(spread, gaps),
+        **lags,
     )
 
 
 def _sequence(
-    e: Evidence, h: History, sources: Sources, candidates: Candidates, chosen: NDArray[np.int64], probability: NDArray[np.float64]
+    e: Evidence,
+    h: History,
+    sources: Sources,
+    candidates: Candidates,
+    chosen: NDArray[np.int64],
+    probability: NDArray[np.float64],
 ) -> None:
     """Rows that a running rule explains; where an item and a category rule both run, the stronger one speaks."""
     at = {name: candidates.names.index(name) for name in ("rule_hazard", "category_item_hazard")}
@@ -131,17 +178,43 @@ def _sequence(
         rows, trigger = rows[trigger >= 0], trigger[trigger >= 0]
         rule, day = triggers.rule[trigger], triggers.day[trigger]
         windows = best_windows(links.table, rule, (h.cut - 1 - day).astype(np.float64))
-        figures = {name: getattr(links, name)[rule] for name in (
-            "exposed", "followed", "confidence", "confidence_low", "confidence_high", "lag_p10", "lag_p50", "lag_p90")}
+        figures = {
+            name: getattr(links, name)[rule]
+            for name in (
+                "exposed",
+                "followed",
+                "confidence",
+                "confidence_low",
+                "confidence_high",
+                "lag_p10",
+                "lag_p50",
+                "lag_p90",
+            )
+        }
         e.put(
-            rows, source="sequence", reason_code="sequence", trigger=links.antecedent[rule], trigger_is_category=links.by_category,
-            trigger_day=day.astype(np.float64), window_start=h.cut + windows.start, best_date=h.cut + windows.best,
-            window_end=h.cut + windows.end - 1, window_status=windows.status, timing_signal=links.signal[rule], **figures,
+            rows,
+            source="sequence",
+            reason_code="sequence",
+            trigger=links.antecedent[rule],
+            trigger_is_category=links.by_category,
+            consequent=links.consequent[rule] if links.by_category else np.array(-1),
+            trigger_day=day.astype(np.float64),
+            window_start=h.cut + windows.start,
+            best_date=h.cut + windows.best,
+            window_end=h.cut + windows.end - 1,
+            window_status=windows.status,
+            timing_signal=links.signal[rule],
+            **figures,
         )
 
 
 def _similar(
-    e: Evidence, h: History, sources: Sources, crowd: Crowd, customer: NDArray[np.int64], item: NDArray[np.int64]
+    e: Evidence,
+    h: History,
+    sources: Sources,
+    crowd: Crowd,
+    customer: NDArray[np.int64],
+    item: NDArray[np.int64],
 ) -> None:
     """Rows for which an owned item speaks: bought by the same customers, or in the same orders."""
     owned = sources.ease.strongest(Ease.matrix(h), customer, item)
@@ -150,7 +223,9 @@ def _similar(
     both, same_day = crowd.together(trigger, item)
     keep = both > 0
     rows, trigger, both, same_day = rows[keep], trigger[keep], both[keep], same_day[keep]
-    pair = np.searchsorted(h.customer.astype(np.int64) * h.n_items + h.item, customer[rows] * h.n_items + trigger)
+    pair = np.searchsorted(
+        h.customer.astype(np.int64) * h.n_items + h.item, customer[rows] * h.n_items + trigger
+    )
     day = h.last_day[pair].astype(np.float64)
     in_last = h.last_day[pair] == h.customers.last_day[customer[rows]]
     basket = in_last & (same_day >= SAME_DAY_SHARE * both)
@@ -189,15 +264,24 @@ class Crowd:
         day = np.cumsum(new) - 1
         one = np.ones(len(e.day), np.int32)
         days = sparse.csr_array((one, (e.item, day)), shape=(n, int(new.sum())))
-        owners = sparse.csr_array((np.ones(len(history), np.int32), (history.item, history.customer)), shape=(n, history.n_customers))
+        owners = sparse.csr_array(
+            (np.ones(len(history), np.int32), (history.item, history.customer)),
+            shape=(n, history.n_customers),
+        )
         days.sort_indices()
         owners.sort_indices()
         return cls(
-            owners, days, e.customer[new].astype(np.int64), np.bincount(history.item, minlength=n), history.bought_by(21),
+            owners,
+            days,
+            e.customer[new].astype(np.int64),
+            np.bincount(history.item, minlength=n),
+            history.bought_by(21),
             int((history.customers.visits_90 > 0).sum()),
         )
 
-    def together(self, a: NDArray[np.int64], b: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def together(
+        self, a: NDArray[np.int64], b: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Customers who bought both items, and those who bought both on one day."""
         pair, where = np.unique(np.stack([a, b]), axis=1, return_inverse=True)
         both, same_day = np.zeros(pair.shape[1], np.int64), np.zeros(pair.shape[1], np.int64)
@@ -206,6 +290,8 @@ class Crowd:
             x, y = pair[:, part]
             both[part] = self.owners[x].multiply(self.owners[y]).sum(axis=1)
             shared = sparse.csr_array(self.days[x].multiply(self.days[y])).tocoo()
-            buyer = np.unique(shared.coords[0].astype(np.int64) * self.owners.shape[1] + self.buyer_of_day[shared.coords[1]])
+            buyer = np.unique(
+                shared.coords[0].astype(np.int64) * self.owners.shape[1] + self.buyer_of_day[shared.coords[1]]
+            )
             same_day[part] = np.bincount(buyer // max(self.owners.shape[1], 1), minlength=len(x))
         return both[where.ravel()], same_day[where.ravel()]

@@ -20,14 +20,24 @@ def customer_columns(history: History, customer: NDArray) -> dict[str, NDArray]:
     c, cut = history.customers, history.cut
     rhythm = np.where(c.visits > 1, (c.last_day - c.first_day) / np.maximum(c.visits - 1, 1), np.nan)
     quiet = np.where(c.visits > 0, cut - c.last_day, np.nan)
-    return {name: column[customer].astype(np.float32) for name, column in {
-        "customer_visits": c.visits, "customer_visits_30": c.visits_30, "customer_visits_90": c.visits_90,
-        "customer_quiet_days": quiet, "customer_age_days": cut - c.first_day, "customer_rhythm_days": rhythm,
-        "customer_overdue": quiet / np.maximum(rhythm, 1), "customer_basket": c.basket, "customer_items": c.items,
-    }.items()}
+    return {
+        name: column[customer].astype(np.float32)
+        for name, column in {
+            "customer_visits": c.visits,
+            "customer_visits_30": c.visits_30,
+            "customer_visits_90": c.visits_90,
+            "customer_quiet_days": quiet,
+            "customer_rhythm_days": rhythm,
+            "customer_overdue": quiet / np.maximum(rhythm, 1),
+            "customer_basket": c.basket,
+            "customer_items": c.items,
+        }.items()
+    }
 
 
-def visits_ahead(history: History, items: Items, customer: NDArray, *, horizon_days: int) -> NDArray[np.float64]:
+def visits_ahead(
+    history: History, items: Items, customer: NDArray, *, horizon_days: int
+) -> NDArray[np.float64]:
     """Order days to expect within the horizon: own rate, shrunk to the average customer's (worth 60 days)."""
     c = history.customers
     age = np.maximum(history.cut - c.first_day, 0)
@@ -50,9 +60,14 @@ def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[s
     rate = (n - 1 + 90 * usual[h.item]) / (known + 90)
     columns = {
         "closed_form": -np.expm1(-rate * horizon_days),
-        "pair_days": n, **decayed, "pair_since": since, "pair_known": known,
-        "pair_overdue": np.log(np.maximum(since, 1)) - mean, "pair_rhythm": mean, "pair_spread": spread,
-        "pair_share_visits": n / np.maximum(visits, 1), "pair_visits_since": visits - 1 - h.last_visit,
+        "pair_days": n,
+        **decayed,
+        "pair_since": since,
+        "pair_overdue": np.log(np.maximum(since, 1)) - mean,
+        "pair_rhythm": mean,
+        "pair_spread": spread,
+        "pair_share_visits": n / np.maximum(visits, 1),
+        "pair_visits_since": visits - 1 - h.last_visit,
         "pair_rate": n / np.maximum(known, 1),
         "pair_rank_90": rank_within(h.customer, decayed["pair_decayed_90"]),
         "pair_rank_days": rank_within(h.customer, n + 1e-6 * h.last_day),

@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.predict.candidates import Candidates
 
-FEWEST_BOUGHT = 100  # fewer positive examples than this teach a booster nothing that the closed form does not know
-MOST_ROWS = 600_000
-TREES, RATE, LEAVES, LEAF = 120, 0.05, 15, 100
+FEWEST_BOUGHT = (
+    100  # fewer positive examples than this teach a booster nothing that the closed form does not know
+)
+MOST_ROWS = 300_000  # more of them change nDCG by less than its noise (docs/decisions)
+TREES, RATE, LEAVES, LEAF = 100, 0.08, 8, 100
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,9 @@ class Head:
     bought: int
 
     @classmethod
-    def fit(cls, parts: list[tuple[Candidates, NDArray[np.bool_]]], *, random_state: int) -> Self:
+    def fit(
+        cls, parts: list[tuple[Candidates, NDArray[np.bool_]]], *, random_state: int, n_jobs: int = 1
+    ) -> Self:
         """Learn from candidates of past cut-offs and whether they were bought.
 
         Where there are many rows, negatives are sampled with inverse weights; each customer counts by the square
@@ -47,7 +52,7 @@ class Head:
         if bought < FEWEST_BOUGHT or bought == total:
             return cls(names, None, bought)
         random = np.random.default_rng(random_state)
-        share = min(1.0, max(MOST_ROWS - bought, 1) / max(total - bought, 1))
+        share = min(1.0, max(MOST_ROWS - bought, 2 * bought) / (total - bought))
         features, labels, weights = [], [], []
         for candidates, label in parts:
             rows = np.bincount(candidates.customer)[candidates.customer]
@@ -58,10 +63,15 @@ class Head:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         model = HistGradientBoostingClassifier(
-            max_iter=TREES, learning_rate=RATE, max_leaf_nodes=LEAVES, min_samples_leaf=LEAF,
-            early_stopping=False, random_state=random_state,
+            max_iter=TREES,
+            learning_rate=RATE,
+            max_leaf_nodes=LEAVES,
+            min_samples_leaf=LEAF,
+            early_stopping=False,
+            random_state=random_state,
         )
-        model.fit(np.concatenate(features), np.concatenate(labels), np.concatenate(weights))
+        with threadpool_limits(n_jobs, user_api="openmp"):
+            model.fit(np.concatenate(features), np.concatenate(labels), np.concatenate(weights))
         return cls(names, model, bought)
 
     def probability(self, candidates: Candidates) -> NDArray[np.float64]:
@@ -70,5 +80,6 @@ class Head:
             return np.zeros(0)
         if self.model is None:
             return np.clip(candidates.features[:, 0].astype(np.float64), 0.0, 1.0)
-        chance: NDArray[np.float64] = self.model.predict_proba(candidates.features)[:, 1]
+        with threadpool_limits(1, user_api="openmp"):
+            chance: NDArray[np.float64] = self.model.predict_proba(candidates.features)[:, 1]
         return chance

@@ -41,8 +41,14 @@ class Timeline:
         new_day = new_customer.copy()
         new_day[1:] |= events.day[1:] != events.day[:-1]
         number = np.cumsum(new_day)
-        base = number[np.maximum.accumulate(np.where(new_customer, np.arange(len(number)), 0))] if len(number) else number
-        return cls(events, np.lexsort((events.day, events.item, events.customer)), (number - base).astype(np.int32))
+        base = (
+            number[np.maximum.accumulate(np.where(new_customer, np.arange(len(number)), 0))]
+            if len(number)
+            else number
+        )
+        return cls(
+            events, np.lexsort((events.day, events.item, events.customer)), (number - base).astype(np.int32)
+        )
 
     def before(self, cut: int) -> History:
         """Give what was known before day `cut`."""
@@ -153,6 +159,11 @@ class Customers:
         np.maximum.at(last, c, d)
         lines = np.bincount(e.customer, minlength=n)
         return cls(
-            visits, first, last, lines / np.maximum(visits, 1), np.bincount(history.customer, minlength=n),
-            np.bincount(c[d >= cut - 30], minlength=n), np.bincount(c[d >= cut - 90], minlength=n),
+            visits,
+            first,
+            last,
+            lines / np.maximum(visits, 1),
+            np.bincount(history.customer, minlength=n),
+            np.bincount(c[d >= cut - 30], minlength=n),
+            np.bincount(c[d >= cut - 90], minlength=n),
         )

@@ -72,23 +72,40 @@ class Items:
         else:
             season = np.zeros(h.n_items)
         known = c.visits > 0
+        share_7, share_21, share_60 = (
+            h.bought_by(days).astype(np.float32) / np.float32(active) for days in RECENT_DAYS
+        )
         return cls(
-            fit_intervals(h.events), *((h.bought_by(days) / active).astype(np.float32) for days in RECENT_DAYS),
-            season=season.astype(np.float32), newcomers=(h.new_buyers(60) / active).astype(np.float32),
+            intervals=fit_intervals(h.events),
+            share_7=share_7,
+            share_21=share_21,
+            share_60=share_60,
+            season=season.astype(np.float32),
+            newcomers=(h.new_buyers(60) / active).astype(np.float32),
             buyers=np.bincount(h.item, minlength=h.n_items).astype(np.float32),
-            age_days=(h.cut - first).astype(np.float32), category=category, durable=durable,
+            age_days=(h.cut - first).astype(np.float32),
+            category=category,
+            durable=durable,
             orders_per_day=float(c.visits.sum() / max((h.cut - c.first_day)[known].sum(), 1)),
         )
 
     def columns(self, item: NDArray) -> dict[str, NDArray]:
         """Features of `item`, one row each."""
         trend = np.log((self.share_21 / 21 + 1e-5) / (self.share_60 / 60 + 1e-5))
-        return {name: column[item].astype(np.float32) for name, column in {
-            "item_share_7": self.share_7, "item_share_21": self.share_21, "item_share_60": self.share_60,
-            "item_trend": trend, "item_season": self.season, "item_newcomers": self.newcomers,
-            "item_buyers": self.buyers, "item_age_days": self.age_days,
-            "item_repeat_share": self.intervals.repeat_share, "item_interval": self.intervals.mean,
-        }.items()}
+        return {
+            name: column[item].astype(np.float32)
+            for name, column in {
+                "item_share_7": self.share_7,
+                "item_share_21": self.share_21,
+                "item_share_60": self.share_60,
+                "item_trend": trend,
+                "item_season": self.season,
+                "item_newcomers": self.newcomers,
+                "item_buyers": self.buyers,
+                "item_repeat_share": self.intervals.repeat_share,
+                "item_interval": self.intervals.mean,
+            }.items()
+        }
 
     def state(self) -> dict[str, Any]:
         """Everything as flat arrays and numbers."""
@@ -120,7 +137,9 @@ def catalog_arrays(orders: Orders) -> tuple[NDArray[np.int32], pa.Array, NDArray
         own = pc.cast(catalog.column("category", orders.item_ids), pa.string())
         category = pc.fill_null(pc.index_in(own, names), -1).to_numpy(zero_copy_only=False).astype(np.int32)
     if "durable" in catalog.columns:
-        durable = pc.fill_null(catalog.column("durable", orders.item_ids), fill_value=False).to_numpy(zero_copy_only=False)
+        durable = pc.fill_null(catalog.column("durable", orders.item_ids), fill_value=False).to_numpy(
+            zero_copy_only=False
+        )
     if "name" in catalog.columns:
         item_names = pc.coalesce(pc.cast(catalog.column("name", orders.item_ids), pa.string()), ids)
     return category, names, durable.astype(bool), item_names

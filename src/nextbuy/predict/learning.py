@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nextbuy.mining.exposures import Purchases
+from nextbuy.mining.exposures import NEVER
 from nextbuy.mining.links import frequent, mine
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
 from nextbuy.predict.ease import Ease
@@ -18,6 +18,7 @@ from nextbuy.predict.triggers import Links
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nextbuy.mining.exposures import Purchases
     from nextbuy.predict.history import History, Timeline
 
 CUTOFFS = 3
@@ -37,8 +38,15 @@ class Learned:
 
 
 def learn(
-    timeline: Timeline, cut: int, *, horizon_days: int, window_days: int, category: NDArray[np.int32],
-    durable: NDArray[np.bool_], random_state: int,
+    timeline: Timeline,
+    cut: int,
+    *,
+    horizon_days: int,
+    window_days: int,
+    category: NDArray[np.int32],
+    durable: NDArray[np.bool_],
+    random_state: int,
+    n_jobs: int,
 ) -> Learned:
     """Fit both heads on cut-offs one horizon apart, strictly before `cut`; then everything else as of `cut`.
 
@@ -48,7 +56,8 @@ def learn(
     start = timeline.events.start
     cuts = [cut - j * horizon_days for j in range(1, CUTOFFS + 1)]
     cuts = [c for c in cuts if c - start >= max(SHORTEST_HISTORY_DAYS, horizon_days)]
-    repeats, news = [], []
+    repeats: list[tuple[Candidates, NDArray[np.bool_]]] = []
+    news: list[tuple[Candidates, NDArray[np.bool_]]] = []
     links: tuple[Links, ...] = ()
     if cuts:
         links = mine_links(timeline.before(cuts[-1]), window_days=window_days, category=category)
@@ -63,12 +72,20 @@ def learn(
     links = mine_links(history, window_days=window_days, category=category)
     sources = gather(history, links, horizon_days=horizon_days, category=category, durable=durable)
     return Learned(
-        sources, Head.fit(repeats, random_state=random_state), Head.fit(news, random_state=random_state), tuple(cuts)
+        sources,
+        Head.fit(repeats, random_state=random_state, n_jobs=n_jobs),
+        Head.fit(news, random_state=random_state, n_jobs=n_jobs),
+        tuple(cuts),
     )
 
 
 def gather(
-    history: History, links: tuple[Links, ...], *, horizon_days: int, category: NDArray[np.int32], durable: NDArray[np.bool_]
+    history: History,
+    links: tuple[Links, ...],
+    *,
+    horizon_days: int,
+    category: NDArray[np.int32],
+    durable: NDArray[np.bool_],
 ) -> Sources:
     """Bring together what candidates are drawn from."""
     items = Items.at(history, horizon_days=horizon_days, category=category, durable=durable)
@@ -95,10 +112,6 @@ def mine_links(history: History, *, window_days: int, category: NDArray[np.int32
 
 def _by_category(events: Purchases, category: NDArray[np.int32]) -> Purchases:
     """Events of categories: one a customer, day and category, with the day it was last bought before."""
-    from dataclasses import replace
-
-    from nextbuy.mining.exposures import NEVER
-
     code = category[events.item]
     known = code >= 0
     events, code = events.where(known), code[known]
@@ -122,19 +135,40 @@ def _by_category(events: Purchases, category: NDArray[np.int32]) -> Purchases:
 
 
 def _links(events: Purchases, cut: int, window_days: int, *, by_category: bool) -> Links | None:
-    from dataclasses import replace
-
     buyers = np.bincount(events.item[events.first], minlength=events.n_items)
     enough = max(MIN_FOLLOWED, int(np.sort(buyers)[-MOST_MINED]) if len(buyers) > MOST_MINED else 0)
     events, kept = frequent(replace(events, end=cut), enough)
     if events.n_items < 2:
         return None
-    mined = mine(events, window_days=window_days, min_followed=MIN_FOLLOWED, min_customers=MIN_CUSTOMERS, fdr=FDR, cross_fit=False)
+    mined = mine(
+        events,
+        window_days=window_days,
+        min_followed=MIN_FOLLOWED,
+        min_customers=MIN_CUSTOMERS,
+        fdr=FDR,
+        cross_fit=False,
+    )
     antecedent, consequent = kept[mined.antecedent], kept[mined.consequent]
     by = np.lexsort((consequent, antecedent))
     table = replace(mined.table, hazard=mined.table.hazard[by])
     figures: dict[str, Any] = {
-        name: mined.columns[name][by] for name in (
-            "exposed", "followed", "confidence", "confidence_low", "confidence_high", "lag_p10", "lag_p50", "lag_p90")
+        name: mined.columns[name][by]
+        for name in (
+            "exposed",
+            "followed",
+            "confidence",
+            "confidence_low",
+            "confidence_high",
+            "lag_p10",
+            "lag_p50",
+            "lag_p90",
+        )
     }
-    return Links(antecedent[by], consequent[by], table, signal=mined.columns["timing_signal"][by], by_category=by_category, **figures)
+    return Links(
+        antecedent[by],
+        consequent[by],
+        table,
+        signal=mined.columns["timing_signal"][by],
+        by_category=by_category,
+        **figures,
+    )

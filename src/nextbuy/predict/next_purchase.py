@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from nextbuy.mining.exposures import Purchases, purchases
 from nextbuy.orders.errors import InputError
-from nextbuy.orders.frames import DAY_US, take, to_frame
+from nextbuy.orders.frames import DAY_US, to_frame
 from nextbuy.orders.read import read_orders
 from nextbuy.orders.table import Orders, codes_of, to_us
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
@@ -27,8 +27,6 @@ from nextbuy.predict.triggers import Links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     Ids = Sequence[Any]
 
@@ -50,6 +48,9 @@ class NextPurchase(BaseEstimator):
         How long after A a B still counts as following it.
     random_state : int, default 0
         Seed of the sampling of negative examples.
+    n_jobs : int, default 1
+        Threads for boosting; the result is the same for any number. More than one helps only on a quiet machine:
+        the threads wait for each other busily.
 
     Attributes
     ----------
@@ -75,10 +76,13 @@ class NextPurchase(BaseEstimator):
     np.int64(3)
     """
 
-    def __init__(self, *, horizon_days: int = 30, window_days: int = 180, random_state: int = 0) -> None:
+    def __init__(
+        self, *, horizon_days: int = 30, window_days: int = 180, random_state: int = 0, n_jobs: int = 1
+    ) -> None:
         self.horizon_days = horizon_days
         self.window_days = window_days
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def fit(self, orders: Orders, y: object = None, *, as_of: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
         """Learn from the orders known before `as_of` (default: all of them).
@@ -89,28 +93,39 @@ class NextPurchase(BaseEstimator):
             When there is no customer column, no order before `as_of`, or a parameter makes no sense.
         """
         self._check(orders)
-        self._orders = orders
+        self._orders: Orders | None = orders
         if as_of is not None:
             orders = orders.before(as_of)
         if not len(orders):
-            raise InputError(f"There is no order before as_of={as_of!r}. The orders begin at {self._orders.start}." if len(
-                self._orders) else "There are no orders to learn from.")
+            raise InputError(f"There is no order to learn from before as_of={str(as_of)!r}.")
         events = purchases(orders)
         category, names, durable, item_names = catalog_arrays(orders)
         self._cut = events.end
         self._timeline = Timeline.of(events)
-        self.item_ids_, self.customer_ids_, self.backend_ = orders.item_ids, orders.customer_ids, orders.backend
+        self.item_ids_, self.customer_ids_, self.backend_ = (
+            orders.item_ids,
+            orders.customer_ids,
+            orders.backend,
+        )
         self._category_names, self._item_names = names, item_names
         self.learned_ = learn(
-            self._timeline, self._cut, horizon_days=self.horizon_days, window_days=self.window_days,
-            category=category, durable=durable, random_state=self.random_state,
+            self._timeline,
+            self._cut,
+            horizon_days=self.horizon_days,
+            window_days=self.window_days,
+            category=category,
+            durable=durable,
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
         )
         self._finish()
         return self
 
     def _check(self, orders: Orders) -> None:
         if not isinstance(orders, Orders):
-            raise InputError(f"fit needs Orders, not {type(orders).__name__}. Try fit(read_orders(your_frame)).")
+            raise InputError(
+                f"fit needs Orders, not {type(orders).__name__}. Try fit(read_orders(your_frame))."
+            )
         if not orders.has_customers:
             raise InputError(
                 "Predictions need to know who bought: these orders have no customer column. "
@@ -176,14 +191,21 @@ class NextPurchase(BaseEstimator):
             raise InputError(f"kind={kind!r} is not known. Try kind='all', 'new' or 'repeat'.")
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise InputError(f"k={k!r} must be a whole number, at least 1.")
-        given = read_orders(list(orders), as_of=as_of) if orders is not None and not isinstance(orders, Orders) else orders
+        given = (
+            read_orders(list(orders), as_of=as_of)
+            if orders is not None and not isinstance(orders, Orders)
+            else orders
+        )
         cut = self._cut if as_of is None and given is None else self._cut_of(as_of, given)
         if cut < self._cut:
             return self._as_known(cut, as_of).predict(
-                given, as_of=as_of, customers=customers, items=items, exclude=exclude, kind=kind, k=k)
+                given, as_of=as_of, customers=customers, items=items, exclude=exclude, kind=kind, k=k
+            )
         history, customer_ids = self._histories(given, as_of, cut, customers)
         ranked = self._rank(history, items, exclude, kind, k)
-        return self._frame(history, customer_ids, ranked, given.backend if given is not None else self.backend_)
+        return self._frame(
+            history, customer_ids, ranked, given.backend if given is not None else self.backend_
+        )
 
     def _cut_of(self, as_of: Any, given: Orders | None) -> int:
         if as_of is not None:
@@ -192,11 +214,11 @@ class NextPurchase(BaseEstimator):
         return max(self._cut, int(given.day.max(initial=0)) + 1)
 
     def _as_known(self, cut: int, as_of: Any) -> NextPurchase:
-        """This model refitted on what was known at an earlier moment: the later one has seen too much."""
+        """The model refitted on what was known at an earlier moment: the later one has seen too much."""
         if self._orders is None:
             raise InputError(
-                f"This model was fitted on orders up to {self.as_of_}; as_of={str(as_of)!r} lies before that and the raw "
-                "orders are not part of a saved model. Fit one as of then: NextPurchase(...).fit(orders, as_of=...)."
+                f"This model was fitted on orders up to {self.as_of_}; as_of={str(as_of)!r} lies before that, and the "
+                "raw orders are not part of a saved model. Fit one as of then: NextPurchase(...).fit(orders, as_of=...)."
             )
         moment = to_us(as_of)
         if self._earlier is None or self._earlier[0] != moment:
@@ -230,7 +252,7 @@ class NextPurchase(BaseEstimator):
         return Timeline.of(mine.where(by)).before(cut), pa.array(asked)
 
     def _translate(self, given: Orders) -> Purchases:
-        """Events of other orders in the item codes of this model; items it never saw only count as activity."""
+        """Give events of other orders in the item codes of this model, without the items it never saw."""
         codes = codes_of(self.item_ids_, given.item_ids.to_pylist())
         events = purchases(given)
         item = codes[events.item]
@@ -238,7 +260,9 @@ class NextPurchase(BaseEstimator):
         events = replace(events.where(known), item=item[known].astype(np.int32), n_items=len(self.item_ids_))
         return events.where(np.lexsort((events.item, events.day, events.customer)))
 
-    def _rank(self, history: History, items: Ids | None, exclude: Ids | None, kind: str, k: int) -> list[Ranked]:
+    def _rank(
+        self, history: History, items: Ids | None, exclude: Ids | None, kind: str, k: int
+    ) -> list[Ranked]:
         n = len(self.item_ids_)
         allowed = np.ones(n, dtype=bool)
         asked = np.zeros(0, np.int64)
@@ -260,11 +284,20 @@ class NextPurchase(BaseEstimator):
     def _frame(self, history: History, customer_ids: pa.Array, ranked: list[Ranked], backend: str) -> Any:
         parts = []
         for part in ranked:
-            evidence = gather_evidence(history, self.learned_.sources, self._crowd, part.candidates, part.rows, part.probability)
-            parts.append(prediction_columns(
-                part, evidence, customer_ids=customer_ids, item_ids=self.item_ids_, item_names=self._item_names,
-                category_names=self._category_names, window_days=self.window_days,
-            ))
+            evidence = gather_evidence(
+                history, self.learned_.sources, self._crowd, part.candidates, part.rows, part.probability
+            )
+            parts.append(
+                prediction_columns(
+                    part,
+                    evidence,
+                    customer_ids=customer_ids,
+                    item_ids=self.item_ids_,
+                    item_names=self._item_names,
+                    category_names=self._category_names,
+                    window_days=self.window_days,
+                )
+            )
         table = pa.concat_tables(parts)
         by = np.lexsort((table["rank"].to_numpy(), np.concatenate([p.customer for p in ranked])))
         return to_frame(table.take(pa.array(by)).select(COLUMNS), backend)
@@ -302,7 +335,9 @@ class NextPurchase(BaseEstimator):
         self._item_names, self._category_names = state["item_names"], state["category_names"]
         self._timeline = Timeline.of(Purchases(**state["events"]))
         links = tuple(Links.from_state(state["links"][key]) for key in sorted(state["links"]))
-        sources = Sources(Items.from_state(state["items"]), Ease.from_state(state["ease"]), links, self.horizon_days)
+        sources = Sources(
+            Items.from_state(state["items"]), Ease.from_state(state["ease"]), links, self.horizon_days
+        )
         repeat, new = (
             Head(tuple(head["names"]), head["model"], head["bought"])
             for head in (state["heads"]["repeat"], state["heads"]["new"])

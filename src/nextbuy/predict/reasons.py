@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 TEXTS = {
     "sequence": (
-        "Bought {trigger} on {date}; {followed:,} of {exposed:,} customers went on to buy {item} "
-        "within {window} days ({share:.0%}), half of them by day {lag_p50:.0f}."
+        "Bought {trigger} on {date}; {followed:,} of {exposed:,} such customers have gone on to buy {follower}, "
+        "{share:.0%} will within {window} days, half of them by day {lag_p50:.0f}."
     ),
     "repurchase": (
         "Last bought on {date}; buys it about every {lag_p50:.0f} days. "
@@ -21,10 +21,13 @@ TEXTS = {
         "{lag_p50:.0f} days."
     ),
     "basket": (
-        "The last order had {trigger}; {followed:,} of its {exposed:,} buyers bought {item} on the same day ({share:.0%})."
+        "The last order had {trigger}; {followed:,} of its {exposed:,} buyers bought {item} "
+        "on the same day ({share:.0%})."
     ),
     "similar_customers": "Owns {trigger}; {followed:,} of its {exposed:,} buyers also bought {item} ({share:.0%}).",
-    "popular": "Selling now: {followed:,} of {exposed:,} active customers bought {item} in the last 21 days ({share:.0%}).",
+    "popular": (
+        "Selling now: {followed:,} of {exposed:,} active customers bought {item} in the last 21 days ({share:.0%})."
+    ),
 }
 
 

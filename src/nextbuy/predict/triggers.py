@@ -89,7 +89,11 @@ def running(history: History, links: Links, *, horizon_days: int, category: NDAr
 
     Time and memory are linear in (owned items) x (rules from them).
     """
-    customer, code, day = history.customer.astype(np.int64), history.item.astype(np.int64), history.first_day.astype(np.int64)
+    customer, code, day = (
+        history.customer.astype(np.int64),
+        history.item.astype(np.int64),
+        history.first_day.astype(np.int64),
+    )
     size = history.n_items
     if links.by_category:
         customer, code, day = _first_by_category(customer, category[code].astype(np.int64), day)
@@ -112,10 +116,14 @@ def running(history: History, links: Links, *, horizon_days: int, category: NDAr
     new[1:] = target[by][1:] != target[by][:-1]
     starts, best = np.flatnonzero(new), by[new]
     total = np.add.reduceat(hazard[by], starts) if len(starts) else np.zeros(0)
-    return Triggers(target[best] // size, target[best] % size, rule[best], day[row[best]], hazard[best], total)
+    return Triggers(
+        target[best] // size, target[best] % size, rule[best], day[row[best]], hazard[best], total
+    )
 
 
-def _first_by_category(customer: NDArray, category: NDArray, day: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+def _first_by_category(
+    customer: NDArray, category: NDArray, day: NDArray
+) -> tuple[NDArray, NDArray, NDArray]:
     known = category >= 0
     customer, category, day = customer[known], category[known], day[known]
     by = np.lexsort((day, category, customer))

@@ -1,0 +1,1 @@
+"""When: repurchase intervals and windows."""

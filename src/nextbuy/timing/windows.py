@@ -38,7 +38,12 @@ class Windows:
 
 
 def best_windows(
-    table: LagTable, rule: NDArray[np.int64], elapsed_days: NDArray[np.float64], *, width_days: int = 14, block: int = 20_000
+    table: LagTable,
+    rule: NDArray[np.int64],
+    elapsed_days: NDArray[np.float64],
+    *,
+    width_days: int = 14,
+    block: int = 20_000,
 ) -> Windows:
     """Find the window of `width_days` with the highest chance for each (rule, elapsed) row.
 
@@ -53,7 +58,9 @@ def best_windows(
         part = slice(at, at + block)
         r, s = rule[part], np.floor(np.asarray(elapsed_days[part], np.float64))
         rows = len(r)
-        stay = np.exp(-table.cumulative((s[:, None] + grid).ravel(), np.repeat(r, len(grid)))).reshape(rows, -1)
+        stay = np.exp(-table.cumulative((s[:, None] + grid).ravel(), np.repeat(r, len(grid)))).reshape(
+            rows, -1
+        )
         mass = stay[:, : length + 1] - stay[:, width_days:][:, : length + 1]
         start = np.argmax(mass >= mass.max(1, keepdims=True) * (1 - 1e-9), axis=1)
         never = np.exp(-table.cumulative(np.full(rows, float(length)), r))
@@ -61,7 +68,13 @@ def best_windows(
         row = np.arange(rows)
         half = stay[row, start] - mass[row, start] / 2
         best = np.maximum((stay > half[:, None]).sum(1), start)
-        out["start"][part], out["best"][part], out["end"][part] = start, np.minimum(best, start + width_days), start + width_days
+        out["start"][part], out["best"][part], out["end"][part] = (
+            start,
+            np.minimum(best, start + width_days),
+            start + width_days,
+        )
         out["left"][part] = left
-        status[part] = np.select([left <= CLOSED, start > 0, left <= CLOSING], ["closed", "not_yet", "closing"], "open")
+        status[part] = np.select(
+            [left <= CLOSED, start > 0, left <= CLOSING], ["closed", "not_yet", "closing"], "open"
+        )
     return Windows(out["start"], out["best"], out["end"], status, out["left"])
