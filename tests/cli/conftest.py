@@ -17,7 +17,7 @@ from nextbuy.cli.app import run
 def shop(tmp_path_factory):
     """Give a directory with orders.parquet, raw.csv (other column names, some of it dirty) and items.parquet."""
     place = tmp_path_factory.mktemp("shop")
-    data = nb.datasets.make_orders(customers=800, days=500, seed=3, return_share=0)
+    data = nb.datasets.make_orders(customers=400, days=400, seed=3, return_share=0)
     pq.write_table(pa.Table.from_pandas(data.orders, preserve_index=False), place / "orders.parquet")
     pq.write_table(pa.Table.from_pandas(data.catalog, preserve_index=False), place / "items.parquet")
     raw = pa.Table.from_pandas(data.orders.head(400), preserve_index=False).rename_columns(
@@ -52,7 +52,9 @@ def orders(shop):
 def model(shop):
     """Give the directory of a model that the command line fitted."""
     files = [str(shop / "orders.parquet"), "--catalog", str(shop / "items.parquet")]
-    assert run(["fit", *files, "--model", str(shop / "model"), "--quiet"]) == 0
+    (shop / "fit.toml").write_text("[NextPurchase]\nhorizon_days = 14\n")
+    words = ["fit", *files, "--config", str(shop / "fit.toml"), "--as-of", "2025-06-20", "--quiet"]
+    assert run([*words, "--model", str(shop / "model")]) == 0
     return shop / "model"
 
 

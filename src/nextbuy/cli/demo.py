@@ -73,8 +73,8 @@ def _about(orders: Orders) -> list[Any]:
     changed = ledger["merged"] + ledger["set_aside"]
     return [
         plain(
-            f"A home store sold {orders.ledger['kept']:,} items to {orders.n_customers:,} customers in "
-            f"{orders.n_orders:,} orders from {orders.start:%d %B %Y} to {orders.last:%d %B %Y}."
+            f"A home store, two years of orders: {orders.n_orders:,} orders of {orders.n_customers:,} customers, "
+            f"{orders.n_items:,} items, from {orders.start:%d %B %Y} to {orders.last:%d %B %Y}."
         ),
         plain(
             f"Checked: {ledger['read']:,} lines read, {changed:,} of them returns and what they take back; "

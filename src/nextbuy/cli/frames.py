@@ -24,13 +24,15 @@ def to_arrow(frame: Any) -> pa.Table:
     return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
 
 
+def check_out(path: str | None) -> None:
+    """Refuse a file name that says no kind of file, before any work is done for it."""
+    if path is not None and not path.endswith((".parquet", ".csv")):
+        raise Stopped(f"--out {path} must end in .parquet or .csv.", USAGE)
+
+
 def write_frame(path: str, table: pa.Table) -> int:
     """Write a table as .parquet or .csv, by the name of the file."""
-    if path.endswith(".csv"):
-        return write_csv(path, table)
-    if path.endswith(".parquet"):
-        return write_parquet(path, table)
-    raise Stopped(f"--out {path} must end in .parquet or .csv.", USAGE)
+    return write_csv(path, table) if path.endswith(".csv") else write_parquet(path, table)
 
 
 def digest_of(orders: Orders) -> str:

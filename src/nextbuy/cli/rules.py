@@ -40,9 +40,10 @@ def rules(
         File for all rules: .parquet or .csv.
     """
     import nextbuy as nb
-    from nextbuy.cli.frames import to_arrow, write_frame
+    from nextbuy.cli.frames import check_out, to_arrow, write_frame
 
     needed(source, "rules")
+    check_out(out)
     estimator: Any = nb.AssociationRules(level=level) if kind == "basket" else nb.SequentialRules(level=level)
     orders = read(source, reading, output)
     note_problems(orders, output)

@@ -1,0 +1,38 @@
+"""`nextbuy backtest` gives the library's report."""
+
+from __future__ import annotations
+
+
+def test_backtest_prints_summary_and_verdict(nextbuy, shop, tmp_path, monkeypatch):
+    """Table, verdict, JSON and page are all of one report."""
+    import nextbuy as nb
+    from nextbuy.evaluate import PersonalFrequency
+
+    reports = []
+    run = nb.backtest
+
+    def spy(*words, **options):
+        reports.append(run(*words, **options))
+        return reports[-1]
+
+    monkeypatch.setattr(nb, "backtest", spy, raising=False)
+    # a model that learns in no time; the command does not care
+    monkeypatch.setattr(nb, "NextPurchase", PersonalFrequency, raising=False)
+    source = [shop / "orders.parquet", "--cutoffs", 1, "-k", 5, "--report", tmp_path / "r.html"]
+    code, said, _ = nextbuy("backtest", *source, "--json")
+    assert code == 0
+    assert said["verdict"] == reports[0].verdict
+    assert len(said["summary"]) == len(reports[0].summary)
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "recall@5" in page
+    assert reports[0].scores["cutoff"].iloc[0] in page
+
+
+def test_too_short_a_history_says_so(nextbuy, tmp_path):
+    """A week of orders cannot be split: a message with what to try."""
+    rows = "\n".join(f"c{i % 9},o{i},2026-01-0{1 + i % 7},item{i % 5}" for i in range(60))
+    (tmp_path / "o.csv").write_text(f"customer_id,order_id,timestamp,item_id\n{rows}\n")
+    code, _, err = nextbuy("backtest", tmp_path / "o.csv")
+    assert code == 3
+    assert err.count("\n") == 1
+    assert "Traceback" not in err

@@ -1,0 +1,80 @@
+"""The main model comes back as it was."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import nextbuy as nb
+from nextbuy.storage import read_manifest
+
+
+@pytest.fixture(scope="module")
+def small():
+    data = nb.datasets.make_orders(customers=400, days=400, seed=11)
+    return nb.read_orders(data.orders, catalog=data.catalog)
+
+
+@pytest.fixture(scope="module")
+def model(small):
+    return nb.NextPurchase().fit(small)
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    return nb.save(model, tmp_path_factory.mktemp("saved") / "model")
+
+
+def test_predictions_are_the_same_to_the_bit(model, saved, small):
+    """Every kind of prediction is the same after loading, for the fitted histories and for given ones."""
+    again = nb.load(saved)
+    assert any(head.model is not None for head in (again.learned_.new, again.learned_.repeat))
+    for kind in ("all", "new", "repeat"):
+        pd.testing.assert_frame_equal(again.predict(kind=kind), model.predict(kind=kind), check_exact=True)
+    later = {"as_of": "2025-08-01", "customers": ["C-00001", "nobody"]}
+    pd.testing.assert_frame_equal(
+        again.predict(small, **later), model.predict(small, **later), check_exact=True
+    )
+
+
+def test_another_process_predicts_the_same_bits(model, saved):
+    """A process that only has the bundle gives the same chances, bit by bit."""
+    code = (
+        "import sys, nextbuy as nb; p = nb.load(sys.argv[1]).predict(k=3);"
+        "print(' '.join(float(v).hex() for v in p['probability'])); print('|'.join(p['item_id']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, saved], capture_output=True, text=True, check=True)
+    chances, items = done.stdout.splitlines()
+    here = model.predict(k=3)
+    assert chances.split() == [float(v).hex() for v in here["probability"]]
+    assert items.split("|") == here["item_id"].tolist()
+
+
+def test_no_flipped_byte_goes_unseen(saved):
+    """Any one byte changed in any file of the model, the boosters' too, is one clear error: 250 places."""
+    random = np.random.default_rng(1)
+    files = sorted(saved.iterdir())
+    assert any(f.suffix == ".skops" for f in files)
+    chosen = [*files, *random.choice(files, 250 - len(files))]
+    for file in chosen:
+        before = file.read_bytes()
+        at = int(random.integers(len(before)))
+        file.write_bytes(before[:at] + bytes([before[at] ^ int(random.integers(1, 256))]) + before[at + 1 :])
+        with pytest.raises(nb.BundleError, match=r"cannot be used|is no nextbuy model|Upgrade"):
+            read_manifest(saved)
+        file.write_bytes(before)
+    assert nb.load(saved).as_of_
+
+
+def test_the_manifest_says_what_was_learned(model, saved):
+    """Parameters, data and date stand in the manifest; the version is the same when saved again."""
+    page = read_manifest(saved)
+    assert page["parameters"] == model.get_params()
+    assert page["data"]["as_of"] == model.as_of_
+    assert page["data"]["customers"] == len(model.customer_ids_)
+    again = nb.save(nb.load(saved), saved.parent / "again")
+    assert read_manifest(again)["model_version"] == page["model_version"]
