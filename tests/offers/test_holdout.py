@@ -73,7 +73,7 @@ def test_detectable_effect_has_the_power_asked_for():
 
 def test_shares_out_of_range():
     """A share that is none, and two equal conversions, are refused."""
-    with pytest.raises(InputError, match="share=1.5 must be a share"):
+    with pytest.raises(InputError, match=r"share=1\.5 must be a share"):
         draw_holdout(IDS, share=1.5, salt="s")
     with pytest.raises(InputError, match="are equal"):
         customers_per_arm(0.05, 0.05)

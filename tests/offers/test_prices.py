@@ -74,7 +74,7 @@ def test_small_plans_equal_brute_force(seed):
     assert plan.offers.expected_value.sum() == pytest.approx(best)
 
 
-def market(seed, *, customers, items, each, slots, quota, budget=None):
+def market(seed, *, customers, items, each, slots, quota, budget=None, families=1):
     rng = np.random.default_rng(seed)
     popular = np.log(rng.dirichlet(np.full(items, 0.3)) + 1e-4)
     item = np.argsort(-(popular + rng.gumbel(size=(customers, items))), axis=1)[:, :each].ravel()
@@ -86,7 +86,7 @@ def market(seed, *, customers, items, each, slots, quota, budget=None):
     calendar = Calendar(customers, first_day=0, days=30, quiet_days=0, cap=slots, cap_days=60)
     window = np.zeros(len(item), np.int64)
     return Rounds(
-        customer, item, (item,), limits, worth, spend, window, window + 29, window, none, none, none, calendar,
+        customer, item // families, (item,), limits, worth, spend, window, window + 29, window, none, none, none, calendar,
         np.inf if budget is None else budget,
     )  # fmt: skip
 
@@ -99,6 +99,10 @@ def optimum(r, slots):
         csr_array((np.ones(n), (r.pools[0], rows)), shape=(len(r.left), n)),
     ]
     limits = [np.full(int(r.customer.max()) + 1, slots), r.left]
+    pairs = r.customer * (int(r.category.max()) + 1) + r.category
+    groups, group = np.unique(pairs, return_inverse=True)
+    blocks.append(csr_array((np.ones(n), (group, rows))))
+    limits.append(np.ones(len(groups)))
     if np.isfinite(r.budget):
         blocks.append(csr_array(r.spend[None, :]))
         limits.append(np.array([r.budget]))
@@ -115,6 +119,7 @@ def optimum(r, slots):
         {"customers": 1500, "items": 300, "each": 5, "slots": 2, "quota": 3},
         {"customers": 1500, "items": 40, "each": 8, "slots": 3, "quota": 30, "budget": 60.0},
         {"customers": 1500, "items": 40, "each": 5, "slots": 2, "quota": 9999, "budget": 60.0},
+        {"customers": 1500, "items": 40, "each": 8, "slots": 3, "quota": 25, "families": 8},
     ],
 )
 def test_prices_come_near_the_optimum(shape):
@@ -149,3 +154,27 @@ def test_nothing_scarce_costs_nothing():
     )  # fmt: skip
     assert charge.tolist() == [0, 0, 0, 0]
     assert claim.tolist() == [2, -2, -3, 3]
+
+
+def test_claims_by_hand():
+    """What a row adds is its gain less that of the row it would push out: of its category, or the last that fits."""
+    category = np.array([0, 0, 1, 2])
+    m = Market.of(np.arange(4), np.zeros(4, np.int64), category, np.array([2]))
+    claim, chosen = m.claims(np.array([5.0, 4.0, 3.0, 2.0]))
+    # without row 0: rows 1 and 2; without 2: rows 0 and 3; row 3 would push out 2; row 1 would push out 0
+    assert claim.tolist() == [1, -1, 1, -1]
+    assert chosen.tolist() == [True, False, True, False]
+
+
+def test_who_was_passed_over_in_vain_asks_again():
+    """B loses the item's last place to A, A then fails at the category's quota: the place is B's after all."""
+    three, none = np.arange(3), np.zeros(0, np.int64)
+    calendar = Calendar(3, first_day=0, days=5, quiet_days=0, cap=1, cap_days=5)
+    window = np.zeros(3, np.int64)
+    r = Rounds(
+        three, three, (np.array([0, 0, -1]), np.array([1, -1, 1])), np.ones(2), np.array([3.0, 2.0, 5.0]),
+        np.zeros(3), window, window + 4, window, none, none, none, calendar, np.inf,
+    )  # fmt: skip
+    r._ask(three, r.worth)
+    assert (r.send >= 0).tolist() == [False, True, True]
+    assert r.refused.tolist() == ["quota", "", ""]

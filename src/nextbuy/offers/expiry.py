@@ -59,7 +59,7 @@ def mass_day(
 def expiry(
     send: NDArray[np.float64], *, mass: NDArray[np.float64], ttl_days: int, deadline: float
 ) -> NDArray[np.float64]:
-    """Give the earliest of the mass day, the send date plus a time to live, and the deadline; never before the send date.
+    """Give the earliest of mass day, send date plus time to live, and deadline; never before the send date.
 
     Examples
     --------

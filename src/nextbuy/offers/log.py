@@ -125,7 +125,7 @@ def _uplift(
 
 
 def may_contact(consent: Any, c: Candidates, policy: OfferPolicy) -> NDArray[np.int64]:
-    """Give each candidate's channel: the cheapest the customer has agreed to; the number of channels where there is none."""
+    """Give each candidate's channel, the cheapest agreed to; the number of channels where there is none."""
     names = list(policy.channels)
     if consent is None:
         if policy.require_consent:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nextbuy.offers.holdout import minimum_detectable_effect, power_of
+from nextbuy.offers.money import conversion_needed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 RANKING = {
     "uplift": "Ranked by uplift: p1 (unit_margin - discount) - p0 unit_margin - contact cost.",
-    "response": "Ranked by response: p (unit_margin - discount) - contact cost; it also counts who would have bought anyway.",
+    "response": "Ranked by response: p (unit_margin - discount) - contact cost; "
+    "it also counts who would have bought anyway.",
     "probability": "Ranked by probability: without margins there is no expected value.",
 }
 
@@ -41,6 +43,7 @@ def plan_notes(
         "spend": float(value.spend[sent].sum()),
         "spend_held_back": float(value.spend[kept].sum() - value.spend[sent].sum()),
     }
+    notes += _discount_note(policy, c)
     if policy.budget is not None:
         notes.append(
             f"Budget: {facts['spend']:,.2f} of {policy.budget:,.2f} goes out, "
@@ -67,3 +70,22 @@ def plan_notes(
             f"Its power to find a rise of a fifth, to {treated:.2%}, is {facts['power_at_20_percent']:.0%}."
         )
     return tuple(notes), facts
+
+
+def _discount_note(policy: OfferPolicy, c: Candidates) -> list[str]:
+    """Say what the policy's discount asks of the conversion, at the candidates' median margin."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = c.unit_margin / c.price
+    share = share[np.isfinite(share) & (share > 0) & (share <= 1)]
+    if not policy.discount or not len(share):
+        return []
+    margin = float(np.median(share))
+    needed = conversion_needed(margin, policy.discount)
+    times = (
+        f"{needed:.3f} times the conversion"
+        if np.isfinite(needed)
+        else "more than any conversion can earn back"
+    )
+    return [
+        f"A {policy.discount:.0%} discount at {margin:.0%} margin (the candidates' median) needs {times}."
+    ]

@@ -15,6 +15,30 @@ from nextbuy.orders.table import to_us
 
 VALUES = ("auto", "uplift", "response", "probability")
 SEND = ("window_start", "best_date")
+# lowest value, highest value, whether None will do
+_WHOLE: dict[str, tuple[float, float, bool]] = {
+    "max_per_customer": (0, 1000, False),
+    "cap_days": (1, 3660, False),
+    "quiet_days": (0, 3660, False),
+    "floor_days": (1, math.inf, True),
+    "plan_days": (1, 3660, False),
+    "item_cooldown_days": (0, math.inf, False),
+    "max_per_item": (0, math.inf, True),
+    "min_stock": (0, math.inf, False),
+    "ttl_days": (0, math.inf, False),
+    "horizon_days": (1, math.inf, False),
+}
+_NUMBERS: dict[str, tuple[float, float, bool]] = {
+    "discount": (0, 1, False),
+    "min_probability": (0, 1, False),
+    "holdout": (0, 1, False),
+    "global_holdout": (0, 1, False),
+    "min_value": (-math.inf, math.inf, False),
+    "min_margin": (-1, 1, False),
+    "relative_uplift": (-1, math.inf, True),
+    "max_conversion_factor": (1, math.inf, True),
+    "budget": (0, math.inf, True),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,46 +163,17 @@ class OfferPolicy:
     horizon_days: int = 30
 
     def __post_init__(self) -> None:
-        whole = {
-            "max_per_customer": 0,
-            "cap_days": 1,
-            "quiet_days": 0,
-            "floor_days": 1,
-            "plan_days": 1,
-            "ttl_days": 0,
-            "item_cooldown_days": 0,
-            "max_per_item": 0,
-            "min_stock": 0,
-            "horizon_days": 1,
-        }
-        shares = ("discount", "min_probability", "holdout", "global_holdout")
-        optional = {"floor_days", "max_per_item", "relative_uplift", "max_conversion_factor", "budget"}
-        for name, low in whole.items():
-            self._check(name, getattr(self, name), low=low, whole=True, optional=name in optional)
-        for name in shares:
-            self._check(name, getattr(self, name), low=0, high=1)
-        numbers = {
-            "min_value": -math.inf,
-            "relative_uplift": -1,
-            "min_margin": -1,
-            "max_conversion_factor": 1,
-            "budget": 0,
-        }
-        for name, low in numbers.items():
-            self._check(name, getattr(self, name), low=low, optional=name in optional)
+        for name, limits in _WHOLE.items():
+            self._check(name, getattr(self, name), *limits, whole=True)
+        for name, limits in _NUMBERS.items():
+            self._check(name, getattr(self, name), *limits)
         for name in ("one_per_category", "require_consent", "coupons"):
             if not isinstance(getattr(self, name), bool):
                 raise InputError(f"{name}={getattr(self, name)!r} must be True or False.")
-        for name, known in (("value", VALUES), ("send_at", SEND)):
-            if getattr(self, name) not in known:
-                close = nearest(getattr(self, name), known, most=1) or [known[0]]
-                raise InputError(
-                    f"{name}={getattr(self, name)!r} is not known. Did you mean {close[0]!r}? "
-                    f"Known: {', '.join(map(repr, known))}."
-                )
         for name in ("campaign", "salt"):
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise InputError(f"{name}={getattr(self, name)!r} must be a text of at least one character.")
+        self._words()
         self._mapping("discounts", low=0, high=1, whole=False)
         self._mapping("channels", low=0, whole=False)
         self._mapping("quotas", low=0, whole=True)
@@ -186,13 +181,22 @@ class OfferPolicy:
             raise InputError(
                 "channels is empty: there is no way to send an offer. Try channels={'email': 0.0}."
             )
+        if self.deadline is not None:
+            to_us(self.deadline, name="deadline")
+
+    def _words(self) -> None:
+        for name, known in (("value", VALUES), ("send_at", SEND)):
+            if getattr(self, name) not in known:
+                close = nearest(getattr(self, name), known, most=1) or [known[0]]
+                raise InputError(
+                    f"{name}={getattr(self, name)!r} is not known. Did you mean {close[0]!r}? "
+                    f"Known: {', '.join(map(repr, known))}."
+                )
         for name in ("exclude_items", "exclude_categories", "exclude_customers"):
             given = getattr(self, name)
             if isinstance(given, str) or not hasattr(given, "__iter__"):
                 raise InputError(f"{name}={given!r} must be a list of ids. Try {name}=[{given!r}].")
             object.__setattr__(self, name, tuple(given))
-        if self.deadline is not None:
-            to_us(self.deadline, name="deadline")
 
     @property
     def deadline_day(self) -> float:
@@ -203,26 +207,20 @@ class OfferPolicy:
     def _check(
         name: str,
         value: Any,
-        *,
         low: float,
         high: float = math.inf,
-        whole: bool = False,
         optional: bool = False,
+        *,
+        whole: bool = False,
     ) -> None:
         if value is None and optional:
             return
-        kind = "a whole number" if whole else "a number"
         right = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-        if not right or not low <= value <= high:
-            bound = (
-                f" from {low:g} to {high:g}"
-                if math.isfinite(high)
-                else f", at least {low:g}"
-                if math.isfinite(low)
-                else ""
-            )
-            none = " or None" if optional else ""
-            raise InputError(f"{name}={value!r} must be {kind}{bound}{none}.")
+        if not right or not low <= value <= high or math.isinf(value):
+            kind = "a whole number" if whole else "a number"
+            bound = f", at least {low:g}" if math.isfinite(low) else ""
+            bound = f" from {low:g} to {high:g}" if math.isfinite(high) else bound
+            raise InputError(f"{name}={value!r} must be {kind}{bound}{' or None' if optional else ''}.")
 
     def _mapping(self, name: str, *, low: float, high: float = math.inf, whole: bool) -> None:
         given = getattr(self, name)
@@ -231,7 +229,7 @@ class OfferPolicy:
                 f"{name}={given!r} must map names to numbers. Try {name}={{'name': {low + 1:g}}}."
             )
         for key, value in given.items():
-            self._check(f"{name}[{key!r}]", value, low=low, high=high, whole=whole)
+            self._check(f"{name}[{key!r}]", value, low, high, whole=whole)
         object.__setattr__(self, name, {str(k): v for k, v in given.items()})
 
     @classmethod

@@ -56,7 +56,8 @@ def measured_uplift(*, treated: int, treated_bought: int, control: int, control_
     >>> measured_uplift(treated=100, treated_bought=6, control=100, control_bought=5).relative is None
     True
     """
-    counts = f"{treated_bought:,} of {treated:,} contacted and {control_bought:,} of {control:,} held-out customers bought"
+    contacted, held = f"{treated_bought:,} of {treated:,}", f"{control_bought:,} of {control:,}"
+    counts = f"{contacted} contacted and {held} held-out customers bought"
     if not control:
         return Uplift(None, "uplift not identified: the contact log has no holdout with known outcomes")
     if min(treated_bought, control_bought) < 5:

@@ -1,0 +1,293 @@
+"""What must hold for any policy, any log and any predictions."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from nextbuy.offers import OfferPlanner, OfferPolicy
+from nextbuy.offers.ledger import CODES
+
+AS_OF = pd.Timestamp("2026-06-01")
+ITEMS = [f"I{i}" for i in range(8)]
+CATALOG = pd.DataFrame(
+    {
+        "item_id": ITEMS[:7],
+        "category": ["a", "a", "b", "b", "c", None, None],
+        "price": [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, None],
+        "unit_margin": [5.0, 2.0, 21.0, 30.0, None, 40.0, 3.0],
+        "stock": [1, 0, 5, 9, 9, 9, None],
+        "durable": [True, False, True, False, None, True, False],
+    }
+)
+CATEGORY = dict(zip(CATALOG.item_id, CATALOG.category, strict=True))
+
+maybe = st.none
+policies = st.fixed_dictionaries(
+    {},
+    optional={
+        "max_per_customer": st.integers(0, 4),
+        "cap_days": st.integers(1, 40),
+        "quiet_days": st.integers(0, 12),
+        "floor_days": maybe() | st.integers(1, 60),
+        "plan_days": st.integers(1, 40),
+        "one_per_category": st.booleans(),
+        "item_cooldown_days": st.integers(0, 60),
+        "send_at": st.sampled_from(["window_start", "best_date"]),
+        "value": st.sampled_from(["auto", "probability"]),
+        "min_value": st.floats(-1, 1),
+        "relative_uplift": maybe() | st.floats(-0.5, 2),
+        "discount": st.sampled_from([0.0, 0.1, 0.4]),
+        "max_conversion_factor": maybe() | st.floats(1, 3),
+        "channels": st.sampled_from([{"email": 0.0}, {"email": 0.05, "sms": 0.2}]),
+        "budget": maybe() | st.floats(0, 5),
+        "max_per_item": maybe() | st.integers(0, 4),
+        "quotas": st.dictionaries(st.sampled_from(["I0", "I5", "a", "b"]), st.integers(0, 4)),
+        "exclude_items": st.lists(st.sampled_from(ITEMS), max_size=2),
+        "ttl_days": st.integers(0, 20),
+        "deadline": maybe() | st.sampled_from(["2026-06-03", "2026-06-20"]),
+        "holdout": st.sampled_from([0.0, 0.3, 1.0]),
+        "global_holdout": st.sampled_from([0.0, 0.3]),
+        "coupons": st.booleans(),
+    },
+)
+
+
+# what is scarce binds, and nothing else stands in its way
+scarce = st.fixed_dictionaries(
+    {
+        "budget": st.floats(0, 3),
+        "max_per_item": st.integers(1, 4),
+        "quotas": st.fixed_dictionaries({"a": st.integers(1, 6), "b": st.integers(1, 6)}),
+        "channels": st.sampled_from([{"email": 0.05}, {"sms": 0.3, "letter": 0.4}]),
+        "discount": st.sampled_from([0.0, 0.02]),
+        "max_per_customer": st.integers(1, 4),
+        "quiet_days": st.integers(0, 3),
+        "min_value": st.just(-1.0),
+        "holdout": st.sampled_from([0.0, 0.3]),
+    }
+)
+# most candidates were contacted about lately or will be soon
+cooling = st.fixed_dictionaries(
+    {
+        "item_cooldown_days": st.integers(1, 40),
+        "quiet_days": st.integers(0, 2),
+        "max_per_customer": st.integers(2, 9),
+        "cap_days": st.integers(1, 10),
+        "send_at": st.sampled_from(["window_start", "best_date"]),
+    }
+)
+
+
+def worlds(seed, *, dense=False):
+    """Predictions, contacts and consent of a small random world."""
+    rng = np.random.default_rng(seed)
+    n = 70 if dense else int(rng.integers(0, 60))
+    pairs = rng.permutation(10 * len(ITEMS))[:n]
+    start = AS_OF + pd.to_timedelta(rng.integers(-30, 20 if dense else 50, n), "D")
+    length = rng.integers(30 if dense else 0, 60 if dense else 30, n)
+    lags = np.sort(rng.integers(0, 90, (n, 3)), axis=1).astype(float)
+    lags[rng.random(n) < 0.5] = np.nan
+    predictions = pd.DataFrame(
+        {
+            "customer_id": [f"C{p // len(ITEMS)}" for p in pairs],
+            "item_id": [ITEMS[p % len(ITEMS)] for p in pairs],
+            "kind": rng.choice(["new", "repeat"], n),
+            "probability": rng.random(n).round(2),
+            "window_start": start,
+            "best_date": start + pd.to_timedelta(length // 2, "D"),
+            "window_end": start + pd.to_timedelta(length, "D"),
+            "window_status": rng.choice(
+                ["open", "closing", "closed"], n, p=[0.8, 0.2, 0.0] if dense else [0.7, 0.2, 0.1]
+            ),
+            "trigger_date": AS_OF - pd.to_timedelta(rng.integers(0, 60, n), "D"),
+            **{name: lags[:, i] for i, name in enumerate(("lag_p10", "lag_p50", "lag_p90"))},
+        }
+    )
+    k = int(rng.integers(0, 40))
+    contacts = pd.DataFrame(
+        {
+            "customer_id": [f"C{i}" for i in rng.integers(0, 12, k)],
+            "sent_on": AS_OF + pd.to_timedelta(rng.integers(-70, 50, k), "D"),
+            "item_id": rng.choice([*ITEMS, None], k),
+            "control": rng.random(k) < 0.1,
+        }
+    )
+    if k and n:
+        # the same customers and items as in the predictions
+        own = pd.DataFrame({"pair": rng.choice(pairs, k // 2)})
+        own = pd.DataFrame(
+            {
+                "customer_id": [f"C{p // len(ITEMS)}" for p in own.pair],
+                "sent_on": AS_OF + pd.to_timedelta(rng.integers(-50, 60, len(own)), "D"),
+                "item_id": [ITEMS[p % len(ITEMS)] for p in own.pair],
+                "control": False,
+            }
+        )
+        contacts = pd.concat([contacts, own], ignore_index=True)
+    consent = pd.DataFrame(
+        {
+            "customer_id": [f"C{i}" for i in rng.integers(0, 10, 25)],
+            "channel": rng.choice(["email", "sms"], 25),
+        }
+    )
+    return (
+        predictions,
+        contacts if dense or rng.random() < 0.7 else None,
+        consent if not dense and rng.random() < 0.3 else None,
+    )
+
+
+def days(frame, column):
+    return (frame[column].to_numpy().astype("datetime64[D]").astype(int)).tolist()
+
+
+def broken(day, others, policy):
+    """Say what one more contact on `day` beside `others` would break."""
+    if any(abs(day - other) < policy.quiet_days for other in others):
+        return "quiet"
+    windows = range(day - policy.cap_days + 1, day + 1)
+    if any(
+        sum(s <= d < s + policy.cap_days for d in [*others, day]) > policy.max_per_customer for s in windows
+    ):
+        return "cap"
+    return ""
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(policies, st.integers(0, 2**32 - 1))
+def test_invariants_of_a_plan(given_policy, seed):
+    """No candidate is lost, no rule is broken, and nobody is turned down for a reason that is not there."""
+    check(OfferPolicy(**given_policy), *worlds(seed))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(scarce | cooling, st.integers(0, 2**32 - 1))
+def test_invariants_where_it_is_tight(given_policy, seed):
+    """The same where quotas, budget and cool-downs bind hard."""
+    check(OfferPolicy(**given_policy), *worlds(seed, dense=True))
+
+
+def check(policy, predictions, contacts, consent):
+    plan = OfferPlanner(policy).plan(
+        predictions, as_of=AS_OF, catalog=CATALOG, contacts=contacts, consent=consent
+    )
+    offers, suppressed = plan.offers, plan.suppressed
+    first = int(AS_OF.to_datetime64().astype("datetime64[D]").astype(int))
+
+    # kept + suppressed = candidates
+    pairs = ["customer_id", "item_id"]
+    both = [tuple(p) for t in (offers, suppressed) for p in t[pairs].to_numpy().tolist()]
+    assert sorted(both) == sorted(map(tuple, predictions[pairs].to_numpy().tolist()))
+    assert set(suppressed.reason_code) <= set(CODES)
+    counts = plan.counts
+    assert counts["total"] == len(predictions) == sum(v for k, v in counts.items() if k != "total")
+
+    # identity, order, arms
+    assert offers.offer_id.is_unique
+    for _, mine in offers.groupby("customer_id"):
+        assert mine.offer_rank.tolist() == list(range(1, len(mine) + 1))
+        value = mine.expected_value.fillna(-np.inf).to_numpy()
+        assert (value[1:] <= value[:-1]).all()
+        assert mine.control.nunique() == 1
+    assert not plan.delivery().control.any()
+    assert len(plan.delivery()) == int((~offers.control).sum())
+    assert (offers.arm == np.where(offers.control, "control", "treatment")).all()
+    assert offers.coupon_code.dropna().is_unique
+    assert offers.coupon_code.notna().equals(~offers.control & policy.coupons)
+
+    # days
+    send = days(offers, "send_on")
+    assert (offers.window_start <= offers.send_on).all()
+    assert (offers.send_on <= offers.expires_on).all()
+    assert (offers.send_on <= offers.window_end).all()
+    assert all(first <= d < first + policy.plan_days for d in send)
+    assert all(d <= policy.deadline_day for d in days(offers, "expires_on"))
+    assert ((offers.expires_on - offers.send_on).dt.days <= policy.ttl_days).all()
+
+    # sliding caps over log and plan
+    log = {} if contacts is None else contacts[~contacts.control]
+    logged = (
+        Counter()
+        if contacts is None
+        else list(zip(log.customer_id, log.item_id, days(log, "sent_on"), strict=True))
+    )
+    planned = list(zip(offers.customer_id, offers.item_id, send, strict=True))
+    for at, (customer, item, day) in enumerate(planned):
+        others = [d for c, _, d in logged if c == customer] + [
+            d for k, (c, _, d) in enumerate(planned) if c == customer and k != at
+        ]
+        assert broken(day, others, policy) == ""
+        assert all(
+            abs(d - day) >= policy.item_cooldown_days for c, i, d in logged if (c, i) == (customer, item)
+        )
+
+    # quotas, budget, vetoes, categories
+    per_item = Counter(offers.item_id)
+    per_category = Counter(offers.category.dropna())
+    limit = {i: policy.quotas.get(i, policy.max_per_item) for i in ITEMS}
+    assert all(limit[i] is None or n <= limit[i] for i, n in per_item.items())
+    assert all(n <= policy.quotas.get(c, n) for c, n in per_category.items())
+    bought = offers.probability + offers.uplift.fillna(0)
+    spend = offers.contact_cost + (bought * offers.discount).fillna(0)
+    assert policy.budget is None or spend.sum() <= policy.budget + 1e-9
+    assert not set(offers.item_id) & set(policy.exclude_items)
+    if policy.one_per_category:
+        assert not offers.dropna(subset="category").duplicated(["customer_id", "category"]).any()
+    if consent is not None:
+        agreed = set(zip(consent.customer_id, consent.channel, strict=True))
+        assert set(zip(offers.customer_id, offers.channel, strict=True)) <= agreed
+
+    # each reason is true
+    for row in suppressed.itertuples():
+        mine = offers[offers.customer_id == row.customer_id]
+        if row.reason_code == "duplicate_category":
+            assert row.category in set(mine.category)
+        elif row.reason_code == "quota":
+            assert per_item[row.item_id] == limit[row.item_id] or (
+                per_category[row.category] == policy.quotas.get(row.category)
+            )
+        elif row.reason_code == "budget":
+            chance = row.probability + (0 if pd.isna(row.uplift) else row.uplift)
+            own = row.contact_cost + (0 if pd.isna(row.discount) else chance * row.discount)
+            assert own > policy.budget - spend.sum() - 1e-9
+        elif row.reason_code == "closed":
+            assert row.window_status == "closed" or row.window_end < AS_OF
+        elif row.reason_code in {"cap", "quiet"}:
+            low = max(days(suppressed.loc[[row.Index]], "window_start")[0], first)
+            high = min(
+                days(suppressed.loc[[row.Index]], "window_end")[0],
+                first + policy.plan_days - 1,
+                policy.deadline_day,
+            )
+            others = [d for c, _, d in logged if c == row.customer_id] + days(mine, "send_on")
+            cool = [d for c, i, d in logged if (c, i) == (row.customer_id, row.item_id)]
+            for day in range(low, int(high) + 1):
+                assert broken(day, others, policy) or any(
+                    abs(d - day) < policy.item_cooldown_days for d in cool
+                )
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(policies, st.integers(0, 2**32 - 1), st.randoms(use_true_random=False))
+def test_the_order_of_rows_is_no_matter(given_policy, seed, random):
+    """Shuffled predictions and contacts give the same offers on the same days."""
+    predictions, contacts, consent = worlds(seed)
+    # equal worth may be told apart by anything; make all of it different
+    predictions["probability"] = np.random.default_rng(seed).random(len(predictions))
+    order = list(range(len(predictions)))
+    random.shuffle(order)
+    planner = OfferPlanner(OfferPolicy(**given_policy))
+    given_tables = {"as_of": AS_OF, "catalog": CATALOG, "consent": consent}
+    one = planner.plan(predictions, contacts=contacts, **given_tables).offers
+    again = contacts if contacts is None else contacts[::-1]
+    two = planner.plan(predictions.iloc[order], contacts=again, **given_tables).offers
+    columns = ["customer_id", "item_id", "send_on", "expires_on", "offer_id", "channel", "control"]
+    by = ["customer_id", "item_id"]
+    pd.testing.assert_frame_equal(
+        one[columns].sort_values(by, ignore_index=True), two[columns].sort_values(by, ignore_index=True)
+    )
