@@ -86,7 +86,8 @@ def market(seed, *, customers, items, each, slots, quota, budget=None, families=
     calendar = Calendar(customers, first_day=0, days=30, quiet_days=0, cap=slots, cap_days=60)
     window = np.zeros(len(item), np.int64)
     return Rounds(
-        customer, item // families, (item,), limits, worth, spend, window, window + 29, window, none, none, none, calendar,
+        customer, item // families, (item,), limits, worth, spend, window, window + 29, window, none, none, none,
+        calendar,
         np.inf if budget is None else budget,
     )  # fmt: skip
 

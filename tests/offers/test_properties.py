@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from nextbuy.offers import OfferPlanner, OfferPolicy
+from nextbuy.offers import OfferPlan, OfferPlanner, OfferPolicy
 from nextbuy.offers.ledger import CODES
 
 AS_OF = pd.Timestamp("2026-06-01")
+FIRST = int(AS_OF.to_datetime64().astype("datetime64[D]").astype(int))
 ITEMS = [f"I{i}" for i in range(8)]
 CATALOG = pd.DataFrame(
     {
@@ -172,104 +174,130 @@ def test_invariants_where_it_is_tight(given_policy, seed):
     check(OfferPolicy(**given_policy), *worlds(seed, dense=True))
 
 
+@dataclass
+class Seen:
+    """A plan and what it was made from."""
+
+    policy: OfferPolicy
+    plan: OfferPlan
+    predictions: pd.DataFrame
+    logged: list  # (customer, item, day) of what was or will be sent
+    consent: pd.DataFrame | None
+
+    def __post_init__(self):
+        self.offers, self.suppressed = self.plan.offers, self.plan.suppressed
+        self.planned = list(
+            zip(self.offers.customer_id, self.offers.item_id, days(self.offers, "send_on"), strict=True)
+        )
+        self.limit = {i: self.policy.quotas.get(i, self.policy.max_per_item) for i in ITEMS}
+        self.per_item, self.per_category = (
+            Counter(self.offers.item_id),
+            Counter(self.offers.category.dropna()),
+        )
+
+
 def check(policy, predictions, contacts, consent):
     plan = OfferPlanner(policy).plan(
         predictions, as_of=AS_OF, catalog=CATALOG, contacts=contacts, consent=consent
     )
-    offers, suppressed = plan.offers, plan.suppressed
-    first = int(AS_OF.to_datetime64().astype("datetime64[D]").astype(int))
+    logged = []
+    if contacts is not None:
+        sent = contacts[~contacts.control]
+        logged = list(zip(sent.customer_id, sent.item_id, days(sent, "sent_on"), strict=True))
+    seen = Seen(policy, plan, predictions, logged, consent)
+    nothing_is_lost(seen)
+    ranks_and_arms(seen)
+    days_are_in_order(seen)
+    caps_hold(seen)
+    limits_hold(seen)
+    for row in seen.suppressed.itertuples():
+        assert reason_is_true(seen, row)
 
-    # kept + suppressed = candidates
+
+def nothing_is_lost(seen):
     pairs = ["customer_id", "item_id"]
-    both = [tuple(p) for t in (offers, suppressed) for p in t[pairs].to_numpy().tolist()]
-    assert sorted(both) == sorted(map(tuple, predictions[pairs].to_numpy().tolist()))
-    assert set(suppressed.reason_code) <= set(CODES)
-    counts = plan.counts
-    assert counts["total"] == len(predictions) == sum(v for k, v in counts.items() if k != "total")
+    both = [tuple(p) for t in (seen.offers, seen.suppressed) for p in t[pairs].to_numpy().tolist()]
+    assert sorted(both) == sorted(map(tuple, seen.predictions[pairs].to_numpy().tolist()))
+    assert set(seen.suppressed.reason_code) <= set(CODES)
+    counts = seen.plan.counts
+    assert counts.pop("total") == len(seen.predictions) == sum(counts.values())
 
-    # identity, order, arms
+
+def ranks_and_arms(seen):
+    offers = seen.offers
     assert offers.offer_id.is_unique
     for _, mine in offers.groupby("customer_id"):
         assert mine.offer_rank.tolist() == list(range(1, len(mine) + 1))
         value = mine.expected_value.fillna(-np.inf).to_numpy()
         assert (value[1:] <= value[:-1]).all()
         assert mine.control.nunique() == 1
-    assert not plan.delivery().control.any()
-    assert len(plan.delivery()) == int((~offers.control).sum())
+    assert not seen.plan.delivery().control.any()
+    assert len(seen.plan.delivery()) == int((~offers.control).sum())
     assert (offers.arm == np.where(offers.control, "control", "treatment")).all()
     assert offers.coupon_code.dropna().is_unique
-    assert offers.coupon_code.notna().equals(~offers.control & policy.coupons)
+    assert offers.coupon_code.notna().equals(~offers.control & seen.policy.coupons)
 
-    # days
-    send = days(offers, "send_on")
+
+def days_are_in_order(seen):
+    offers, policy = seen.offers, seen.policy
     assert (offers.window_start <= offers.send_on).all()
     assert (offers.send_on <= offers.expires_on).all()
     assert (offers.send_on <= offers.window_end).all()
-    assert all(first <= d < first + policy.plan_days for d in send)
-    assert all(d <= policy.deadline_day for d in days(offers, "expires_on"))
+    assert all(FIRST <= day < FIRST + policy.plan_days for _, _, day in seen.planned)
+    assert all(day <= policy.deadline_day for day in days(offers, "expires_on"))
     assert ((offers.expires_on - offers.send_on).dt.days <= policy.ttl_days).all()
 
-    # sliding caps over log and plan
-    log = {} if contacts is None else contacts[~contacts.control]
-    logged = (
-        Counter()
-        if contacts is None
-        else list(zip(log.customer_id, log.item_id, days(log, "sent_on"), strict=True))
-    )
-    planned = list(zip(offers.customer_id, offers.item_id, send, strict=True))
-    for at, (customer, item, day) in enumerate(planned):
-        others = [d for c, _, d in logged if c == customer] + [
-            d for k, (c, _, d) in enumerate(planned) if c == customer and k != at
-        ]
-        assert broken(day, others, policy) == ""
-        assert all(
-            abs(d - day) >= policy.item_cooldown_days for c, i, d in logged if (c, i) == (customer, item)
-        )
 
-    # quotas, budget, vetoes, categories
-    per_item = Counter(offers.item_id)
-    per_category = Counter(offers.category.dropna())
-    limit = {i: policy.quotas.get(i, policy.max_per_item) for i in ITEMS}
-    assert all(limit[i] is None or n <= limit[i] for i, n in per_item.items())
-    assert all(n <= policy.quotas.get(c, n) for c, n in per_category.items())
-    bought = offers.probability + offers.uplift.fillna(0)
-    spend = offers.contact_cost + (bought * offers.discount).fillna(0)
-    assert policy.budget is None or spend.sum() <= policy.budget + 1e-9
+def caps_hold(seen):
+    for at, (customer, item, day) in enumerate(seen.planned):
+        others = [d for c, _, d in seen.logged if c == customer] + [
+            d for k, (c, _, d) in enumerate(seen.planned) if c == customer and k != at
+        ]
+        assert broken(day, others, seen.policy) == ""
+        cooling = [d for c, i, d in seen.logged if (c, i) == (customer, item)]
+        assert all(abs(d - day) >= seen.policy.item_cooldown_days for d in cooling)
+
+
+def spent(frame):
+    chance = frame.probability + frame.uplift.fillna(0)
+    return frame.contact_cost + (chance * frame.discount).fillna(0)
+
+
+def limits_hold(seen):
+    offers, policy = seen.offers, seen.policy
+    assert all(seen.limit[i] is None or n <= seen.limit[i] for i, n in seen.per_item.items())
+    assert all(n <= policy.quotas.get(c, n) for c, n in seen.per_category.items())
+    assert policy.budget is None or spent(offers).sum() <= policy.budget + 1e-9
     assert not set(offers.item_id) & set(policy.exclude_items)
     if policy.one_per_category:
         assert not offers.dropna(subset="category").duplicated(["customer_id", "category"]).any()
-    if consent is not None:
-        agreed = set(zip(consent.customer_id, consent.channel, strict=True))
+    if seen.consent is not None:
+        agreed = set(zip(seen.consent.customer_id, seen.consent.channel, strict=True))
         assert set(zip(offers.customer_id, offers.channel, strict=True)) <= agreed
 
-    # each reason is true
-    for row in suppressed.itertuples():
-        mine = offers[offers.customer_id == row.customer_id]
-        if row.reason_code == "duplicate_category":
-            assert row.category in set(mine.category)
-        elif row.reason_code == "quota":
-            assert per_item[row.item_id] == limit[row.item_id] or (
-                per_category[row.category] == policy.quotas.get(row.category)
-            )
-        elif row.reason_code == "budget":
-            chance = row.probability + (0 if pd.isna(row.uplift) else row.uplift)
-            own = row.contact_cost + (0 if pd.isna(row.discount) else chance * row.discount)
-            assert own > policy.budget - spend.sum() - 1e-9
-        elif row.reason_code == "closed":
-            assert row.window_status == "closed" or row.window_end < AS_OF
-        elif row.reason_code in {"cap", "quiet"}:
-            low = max(days(suppressed.loc[[row.Index]], "window_start")[0], first)
-            high = min(
-                days(suppressed.loc[[row.Index]], "window_end")[0],
-                first + policy.plan_days - 1,
-                policy.deadline_day,
-            )
-            others = [d for c, _, d in logged if c == row.customer_id] + days(mine, "send_on")
-            cool = [d for c, i, d in logged if (c, i) == (row.customer_id, row.item_id)]
-            for day in range(low, int(high) + 1):
-                assert broken(day, others, policy) or any(
-                    abs(d - day) < policy.item_cooldown_days for d in cool
-                )
+
+def reason_is_true(seen, row):
+    policy, mine = seen.policy, seen.offers[seen.offers.customer_id == row.customer_id]
+    own = seen.suppressed.loc[[row.Index]]
+    if row.reason_code == "duplicate_category":
+        return row.category in set(mine.category)
+    if row.reason_code == "quota":
+        full = seen.per_category[row.category] == policy.quotas.get(row.category)
+        return full or seen.per_item[row.item_id] == seen.limit[row.item_id]
+    if row.reason_code == "budget":
+        return spent(own).iloc[0] > policy.budget - spent(seen.offers).sum() - 1e-9
+    if row.reason_code == "closed":
+        return row.window_status == "closed" or row.window_end < AS_OF
+    if row.reason_code in {"cap", "quiet"}:
+        low = max(days(own, "window_start")[0], FIRST)
+        high = min(days(own, "window_end")[0], FIRST + policy.plan_days - 1, policy.deadline_day)
+        others = [d for c, _, d in seen.logged if c == row.customer_id] + days(mine, "send_on")
+        cool = [d for c, i, d in seen.logged if (c, i) == (row.customer_id, row.item_id)]
+        return all(
+            broken(day, others, policy) or any(abs(d - day) < policy.item_cooldown_days for d in cool)
+            for day in range(low, int(high) + 1)
+        )
+    return True
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
