@@ -263,6 +263,7 @@ def test_the_ledger_adds_up():
     assert counts.pop("total") == 250 == sum(counts.values()) == len(got.offers) + len(got.suppressed)
     assert got.manifest["counts"]["total"] == 250
     assert json.loads(json.dumps(got.manifest))["run_id"] == "r1"
+    assert "secret" not in json.dumps(plan(rows, salt="secret").manifest)
     both = pd.concat([got.offers[["customer_id", "item_id"]], got.suppressed[["customer_id", "item_id"]]])
     assert sorted(both.values.tolist()) == sorted([r["customer_id"], r["item_id"]] for r in rows)
 

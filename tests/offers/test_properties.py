@@ -160,14 +160,14 @@ def broken(day, others, policy):
     return ""
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(policies, st.integers(0, 2**32 - 1))
 def test_invariants_of_a_plan(given_policy, seed):
     """No candidate is lost, no rule is broken, and nobody is turned down for a reason that is not there."""
     check(OfferPolicy(**given_policy), *worlds(seed))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(scarce | cooling, st.integers(0, 2**32 - 1))
 def test_invariants_where_it_is_tight(given_policy, seed):
     """The same where quotas, budget and cool-downs bind hard."""
@@ -300,7 +300,7 @@ def reason_is_true(seen, row):
     return True
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(policies, st.integers(0, 2**32 - 1), st.randoms(use_true_random=False))
 def test_the_order_of_rows_is_no_matter(given_policy, seed, random):
     """Shuffled predictions and contacts give the same offers on the same days."""

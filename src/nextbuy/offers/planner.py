@@ -156,5 +156,5 @@ class OfferPlanner:
         decided = Decisions(rounds.send, code, channel, cost, value)
         offers, suppressed = both_tables(c, decided, policy, run_id=run_id, model_version=model_version)
         notes, facts = plan_notes(policy, value, uplift, c, decided.kept(c))
-        facts = {"as_of": day, "model_version": model_version, "policy": policy.to_dict()} | facts
+        facts = {"as_of": day, "model_version": model_version, "policy": policy.public()} | facts
         return OfferPlan(offers, suppressed, table.backend, run_id, notes, facts)

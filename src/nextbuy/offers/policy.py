@@ -6,6 +6,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
@@ -276,3 +277,7 @@ class OfferPolicy:
         out = asdict(self)
         out["deadline"] = None if self.deadline is None else str(self.deadline)
         return {k: list(v) if isinstance(v, tuple) else v for k, v in out.items()}
+
+    def public(self) -> dict[str, Any]:
+        """Give the parameters as `to_dict` does, with the salt, which is a secret, as a checksum."""
+        return self.to_dict() | {"salt": blake2b(self.salt.encode(), digest_size=8).hexdigest()}
