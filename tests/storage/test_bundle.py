@@ -287,7 +287,7 @@ def test_readers_never_see_half_a_model(links, rules, tmp_path):
     nb.save(links, tmp_path / "model")
     code = (
         "import sys, nextbuy as nb\n"
-        "kinds = {type(nb.load(sys.argv[1])).__name__ for _ in range(150)}\n"
+        "kinds = {type(nb.load(sys.argv[1])).__name__ for _ in range(60)}\n"
         "print(' '.join(sorted(kinds)))"
     )
     reader = subprocess.Popen(

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import nextbuy as nb
-from nextbuy.storage import Plan, read_run, run, write_run
+from nextbuy.storage import Plan, lock, read_run, run, write_run
 from nextbuy.storage.lock import LOCK, only_one
 
 INPUTS = {"as_of": "2026-06-01", "model_version": "NextPurchase-1", "k": 3}
@@ -155,6 +155,15 @@ def test_two_jobs_do_not_share_a_directory(tmp_path):
 def test_a_stale_lock_is_taken_over(tmp_path):
     """The lock file of a process that is gone stops nobody."""
     (tmp_path / LOCK).write_text("999999999\n")
+    _write(tmp_path)
+    assert not (tmp_path / LOCK).exists()
+
+
+def test_without_kernel_locks_the_file_is_the_lock(tmp_path, monkeypatch):
+    """On a system without flock a second job is refused too, and told which file to delete if the first is dead."""
+    monkeypatch.setattr(lock, "fcntl", None)
+    with only_one(tmp_path), pytest.raises(nb.RunError, match=f"process {os.getpid()}.*delete .*{LOCK}"):
+        _write(tmp_path)
     _write(tmp_path)
     assert not (tmp_path / LOCK).exists()
 
