@@ -70,11 +70,12 @@ def test_no_flipped_byte_goes_unseen(saved):
     assert nb.load(saved).as_of_
 
 
-def test_the_manifest_says_what_was_learned(model, saved):
+def test_the_manifest_says_what_was_learned(model, saved, small):
     """Parameters, data and date stand in the manifest; the version is the same when saved again."""
     page = read_manifest(saved)
     assert page["parameters"] == model.get_params()
     assert page["data"]["as_of"] == model.as_of_
+    assert (page["data"]["first"], page["data"]["last"]) == (str(small.start.date()), str(small.last.date()))
     assert page["data"]["customers"] == len(model.customer_ids_)
     again = nb.save(nb.load(saved), saved.parent / "again")
     assert read_manifest(again)["model_version"] == page["model_version"]

@@ -69,7 +69,7 @@ def run(tokens: Sequence[str] | None = None) -> int:
             return FAILED
         if os.environ.get("NEXTBUY_TRACEBACK"):
             traceback.print_exc()
-        complain(f"{type(error).__name__}: {error}. Set NEXTBUY_TRACEBACK=1 to see where.")
+        complain(f"{type(error).__name__}: {str(error).rstrip('.')}. Set NEXTBUY_TRACEBACK=1 to see where.")
         return FAILED
 
 

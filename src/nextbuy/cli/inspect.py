@@ -24,7 +24,10 @@ def inspect(directory: Directory, /, *, output: Output = PLAIN) -> int:
 
     path = Path(directory)
     manifest = read_run(path) if _is_run(path) else read_manifest(path)
-    output.show(_facts(manifest), plain(f"{len(manifest['files'])} files, all as they were written."))
+    size = sum(one["bytes"] for one in manifest["files"].values())
+    output.show(
+        _facts(manifest), plain(f"{len(manifest['files'])} files, {size:,} bytes, all as they were written.")
+    )
     output.summarise(manifest)
     return OK
 
@@ -40,8 +43,8 @@ def _facts(manifest: dict[str, Any]) -> Any:
     rows = []
     for name, value in manifest.items():
         if name == "files":
-            rows += [(f"file {file}", f"{one['bytes']:,} bytes") for file, one in value.items()]
-        elif isinstance(value, dict):
+            continue
+        if isinstance(value, dict):
             rows += [(f"{name} {key}", _text(one)) for key, one in value.items()]
         else:
             rows.append((name, _text(value)))

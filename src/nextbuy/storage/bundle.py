@@ -93,7 +93,7 @@ def save(estimator: Any, directory: str | os.PathLike[str]) -> Path:
             "class": name,
             "model_version": _version(name, state),
             "parameters": {k: _plain(v) for k, v in estimator.get_params(deep=False).items()},
-            "data": _data(estimator),
+            "data": _data(estimator, state),
             "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "files": dict(sorted(files.items())),
         }
@@ -199,13 +199,18 @@ def _check_target(target: Path) -> None:
         )
 
 
-def _data(estimator: Any) -> dict[str, Any]:
+def _data(estimator: Any, state: dict[str, Any]) -> dict[str, Any]:
     """Say what the model was fitted on, as far as the estimator tells."""
     facts = {"as_of": "as_of_", "customers": "n_customers_", "orders": "n_orders_"}
     found = {name: _plain(getattr(estimator, attribute, None)) for name, attribute in facts.items()}
     for name in ("customer_ids_", "item_ids_"):
         if hasattr(estimator, name):
             found[name.replace("_ids_", "s")] = len(getattr(estimator, name))
+    days = state.get("events", {}).get("day")
+    if days is not None and len(days):
+        found |= {
+            name: str(np.datetime64(int(d), "D")) for name, d in (("first", days.min()), ("last", days.max()))
+        }
     return {name: value for name, value in found.items() if value is not None}
 
 
