@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 
-.PHONY: demo test slow lint sample clean
+.PHONY: demo test slow lint sample notebooks clean
 
 demo: $(VENV)/ready
 	$(RUN)/nextbuy demo
@@ -34,3 +34,7 @@ $(VENV)/ready-dev: pyproject.toml constraints.txt
 
 clean:
 	rm -rf $(VENV) build dist offers
+
+notebooks: $(VENV)/ready-dev
+	$(RUN)/jupytext --to ipynb --update notebooks/*.py
+	$(RUN)/jupyter execute --inplace notebooks/*.ipynb

@@ -119,7 +119,9 @@ def backtest(
 
 
 def _cut_days(orders: Orders, cutoffs: int | Sequence[Any], horizon: int) -> list[int]:
-    start, end = int(orders.day.min(initial=0)), int(orders.day.max(initial=0)) + 1
+    if not len(orders):
+        raise InputError("There are no orders to test on.")
+    start, end = int(orders.day.min()), int(orders.day.max()) + 1
     if not isinstance(cutoffs, (int, np.integer)):
         from nextbuy.orders.frames import DAY_US
         from nextbuy.orders.table import to_us
@@ -135,7 +137,8 @@ def _cut_days(orders: Orders, cutoffs: int | Sequence[Any], horizon: int) -> lis
         raise InputError(
             f"The orders run from {np.datetime64(start, 'D')} to {np.datetime64(end - 1, 'D')}: there is no history "
             f"before, or there are no {horizon} days after, the cut-offs {', '.join(bad[:3])}. "
-            f"Try cutoffs={min(most, 4)}, or a model with a smaller horizon_days."
+            + (f"Try cutoffs={min(most, 4)}, or" if most else "Try")
+            + f" a model with a smaller horizon_days{'' if most else f' (at most {end - start - 1})'}."
         )
     return days
 

@@ -150,9 +150,10 @@ def pairs(
     *,
     low: NDArray[np.int64],
     high: NDArray[np.int64],
-    chunk: int = CHUNK,
+    chunk: int | None = None,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Expand each row i into (i, j) for j in low..high, in chunks of about `chunk` pairs."""
+    """Expand each row i into (i, j) for j in low..high, in chunks of about `chunk` (default `CHUNK`) pairs."""
+    chunk = CHUNK if chunk is None else chunk
     size = high - low
     total = np.concatenate([[0], np.cumsum(size)])
     at = 0
@@ -200,7 +201,8 @@ def count_pairs(
     lags = np.zeros(window_days + 1, np.int64)
     for left, right in pairs(rows, low=after, high=until):
         if occurrence == "any":
-            once = events.previous[right] <= events.day[left]
+            other = events.item[right] != events.item[left]  # A after A is a repurchase, not a rule
+            once = other & (events.previous[right] <= events.day[left])
             left, right = left[once], right[once]  # noqa: PLW2901 - the filtered pairs replace the raw ones
         np.add.at(followed, events.item[left] * np.int64(n) + events.item[right], 1)
         lags += np.bincount(events.day[right] - events.day[left], minlength=window_days + 1)
@@ -208,7 +210,6 @@ def count_pairs(
         for left, right in pairs(rows, low=first, high=after):
             np.add.at(excluded, events.item[left] * np.int64(n) + events.item[right], 1)
     excluded[:: n + 1] = 0
-    followed[:: n + 1] = 0  # A after A is a repurchase, not a rule
 
     def by_week(chosen: NDArray, day: NDArray) -> NDArray[np.int64]:
         key = events.item[chosen] * np.int64(weeks) + (day[chosen] - events.start) // WEEK

@@ -65,7 +65,7 @@ def squash(observed: NDArray, expected: NDArray[np.float64], *, width: float = 0
     o, e = np.asarray(observed)[keep].astype(np.float64), expected[keep]
     level = np.where(o <= 60, o, 60 + np.round(20 * np.log(np.maximum(o, 1) / 60))).astype(np.int64)
     step = np.floor(np.log(e) / width).astype(np.int64)
-    step -= step.min(initial=0)
+    step -= step.min() if len(step) else 0
     key = level * (step.max(initial=0) + 1) + step
     count = np.bincount(key).astype(np.float64)
     used = count > 0
@@ -128,13 +128,15 @@ def _log_negative_binomial(k: NDArray, e: NDArray, a: float, b: float) -> NDArra
 def fit_prior(cells: Squashed) -> Prior:
     """Fit the three gammas by marginal likelihood on squashed cells (L-BFGS from a fixed start)."""
     k, e, n = cells.observed, cells.expected, cells.cells
+    if not len(k):
+        return Prior(np.array([0.5, 0.49, 0.01]), np.array([3.0, 2.0, 1.0]), np.array([4.0, 2.0, 0.2]))
 
     def unpack(x: NDArray[np.float64]) -> Prior:
         mean, shape = np.exp(np.cumsum([x[0], np.exp(x[1]), np.exp(x[2])])), np.exp(x[3:6])
         weight = special.softmax([0.0, x[6], x[7]])
         return Prior(np.maximum(weight, 1e-9), shape, shape / mean)
 
-    total = n.sum()
+    total = max(float(n.sum()), 1.0)  # without a cell the start is as good as any
 
     def loss(x: NDArray[np.float64]) -> float:
         prior = unpack(x)

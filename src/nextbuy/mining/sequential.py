@@ -15,7 +15,7 @@ from nextbuy.mining.lags import LagCounts, LagTable
 from nextbuy.mining.links import MAX_ITEMS, Mined, frequent, mine
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import take, to_frame, to_table
-from nextbuy.orders.table import codes_of
+from nextbuy.orders.table import Orders, codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.mining.exposures import Occurrence
-    from nextbuy.orders.table import Orders
 
 
 class SequentialRules(BaseEstimator):
@@ -136,6 +135,10 @@ class SequentialRules(BaseEstimator):
         return self
 
     def _check(self, orders: Orders) -> None:
+        if not isinstance(orders, Orders):
+            raise InputError(
+                f"fit needs Orders, not {type(orders).__name__}. Try fit(read_orders(your_frame))."
+            )
         if not orders.has_customers:
             raise InputError(
                 "Sequences need to know who bought: these orders have no customer column. "
@@ -143,9 +146,12 @@ class SequentialRules(BaseEstimator):
             )
         if self.occurrence not in ("first", "any"):
             raise InputError(f"occurrence={self.occurrence!r} is not known. Try occurrence='first' or 'any'.")
-        for name in ("window_days", "min_followed", "min_customers"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name}={getattr(self, name)!r} must be at least 1.")
+        for name, least in {"window_days": 1, "min_followed": 1, "min_customers": 1, "burn_in_days": 0}.items():
+            value = getattr(self, name)
+            if not isinstance(value, (int, np.integer)) or value < least:
+                raise InputError(f"{name}={value!r} must be a whole number, at least {least}.")
+        if self.fdr is not None and not (isinstance(self.fdr, (int, float)) and 0 < self.fdr <= 1):
+            raise InputError(f"fdr={self.fdr!r} must lie above 0 and up to 1, or be None. Try fdr=0.05.")
         if not len(orders):
             raise InputError("There are no orders to learn from.")
 

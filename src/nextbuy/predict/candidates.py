@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nextbuy.predict.ease import Ease
-from nextbuy.predict.features import customer_columns, pair_columns, rank_within, stack, visits_ahead
+from nextbuy.predict.features import customer_columns, pair_columns, rank_within, stack, steps, visits_ahead
 from nextbuy.predict.triggers import Links, Triggers, running
 
 if TYPE_CHECKING:
@@ -30,21 +30,26 @@ class Candidates:
     ----------
     customer, item : ndarray of int64
     features : (pairs, features) ndarray of float32
-        Column 0 is the closed-form probability.
+    closed_form : ndarray of float32
+        Probability without boosting.
     names : tuple of str
     pair : ndarray of int64
         Row of `History` for repeat candidates; -1 for new ones.
     trigger : (pairs, 2) ndarray of int64
         Row of the item and of the category `Triggers` that point here; -1 where none does.
+    strength : (pairs, 2) ndarray of float32
+        Cumulative hazard over the horizon that the item rule and the category rule give to the item.
     triggers : tuple of Triggers
     """
 
     customer: NDArray[np.int64]
     item: NDArray[np.int64]
     features: NDArray[np.float32]
+    closed_form: NDArray[np.float32]
     names: tuple[str, ...]
     pair: NDArray[np.int64]
     trigger: NDArray[np.int64]
+    strength: NDArray[np.float32]
     triggers: tuple[Triggers, ...]
 
 
@@ -74,7 +79,10 @@ def repeat_candidates(history: History, sources: Sources) -> Candidates:
     for start, stop, scores in _blocks(h, sources.ease):
         rows = slice(offsets[start], offsets[stop])
         similar[rows] = scores[h.customer[rows] - start, h.item[rows]]
-    columns |= {"similar": similar, "similar_rank": rank_within(h.customer, similar).astype(np.float32)}
+    columns |= {
+        "similar": steps(similar),
+        "similar_rank": rank_within(h.customer, similar).astype(np.float32),
+    }
     columns |= customer_columns(h, h.customer) | sources.items.columns(h.item)
     keep = np.flatnonzero(~sources.items.durable[h.item])
     features = stack({name: column[keep] for name, column in columns.items()})
@@ -83,9 +91,11 @@ def repeat_candidates(history: History, sources: Sources) -> Candidates:
         h.customer[keep].astype(np.int64),
         h.item[keep].astype(np.int64),
         features,
+        columns["closed_form"][keep],
         tuple(columns),
         keep,
         none,
+        np.zeros((len(keep), 2), np.float32),
         (),
     )
 
@@ -138,8 +148,10 @@ def new_candidates(
     customer, item = key // n, key % n
     score = np.concatenate(similar) if similar else np.zeros(0, np.float32)
     trigger = np.stack([_look_up(key, *by_item), _look_up(key, *by_category)], axis=1)
-    columns = _new_columns(h, sources, fired, customer, item, score, trigger)
-    return Candidates(customer, item, stack(columns), tuple(columns), np.full(len(key), -1), trigger, fired)
+    columns, strength = _new_columns(h, sources, fired, customer, item, score, trigger)
+    pair = np.full(len(key), -1)
+    names, closed_form = tuple(columns), columns["closed_form"]
+    return Candidates(customer, item, stack(columns), closed_form, names, pair, trigger, strength, fired)
 
 
 def _unowned(scores: NDArray[np.float32], popular: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -208,7 +220,7 @@ def _new_columns(
     item: NDArray,
     similar: NDArray[np.float32],
     trigger: NDArray[np.int64],
-) -> dict[str, NDArray]:
+) -> tuple[dict[str, NDArray], NDArray[np.float32]]:
     items = sources.items
     hazard = np.zeros((2, len(customer)), np.float32)
     total, since = hazard.copy(), np.full((2, len(customer)), np.nan, np.float32)
@@ -220,32 +232,31 @@ def _new_columns(
         hazard[side, on] = triggers.hazard[rows[on]]
         total[side, on] = triggers.total[rows[on]]
         since[side, on] = h.cut - triggers.day[rows[on]]
-    in_category = _category_columns(h, items, customer, item)
     ahead = visits_ahead(h, items, customer, horizon_days=sources.horizon_days)
     usual = max(items.orders_per_day * 60, 1e-9)
     popular = items.newcomers[item] * np.minimum(ahead / usual, 20.0)
-    by_rule = np.maximum(hazard[0], hazard[1] * share)
-    return {
-        name: np.asarray(column, np.float32)
-        for name, column in {
-            "closed_form": -np.expm1(-(popular + by_rule)),
-            "rule_hazard": hazard[0],
-            "rule_total": total[0],
-            "rule_since": since[0],
-            "category_hazard": hazard[1],
-            "category_total": total[1],
-            "category_since": since[1],
-            "category_item_hazard": hazard[1] * share,
-            "item_category_share": share,
-            "similar": similar,
-            "similar_rank": rank_within(customer, similar),
-            "popular_rank": rank_within(customer, items.share_21[item]),
-            "visits_ahead": ahead,
-            **in_category,
-            **customer_columns(h, customer),
-            **items.columns(item),
-        }.items()
+    by_rule = np.stack([hazard[0], hazard[1] * share], axis=1)
+    chance = popular + by_rule.max(axis=1)
+    columns = {
+        "closed_form": -np.expm1(-chance),
+        "closed_form_steps": steps(chance),
+        "rule_hazard": steps(hazard[0]),
+        "rule_total": steps(total[0]),
+        "rule_since": since[0],
+        "category_hazard": steps(hazard[1]),
+        "category_total": steps(total[1]),
+        "category_since": since[1],
+        "category_item_hazard": steps(by_rule[:, 1]),
+        "item_category_share": steps(share),
+        "similar": steps(similar),
+        "similar_rank": rank_within(customer, similar),
+        "popular_rank": rank_within(customer, items.share_21[item]),
+        "visits_ahead": ahead,
+        **_category_columns(h, items, customer, item),
+        **customer_columns(h, customer),
+        **items.columns(item),
     }
+    return columns, by_rule
 
 
 def _category_columns(h: History, items: Items, customer: NDArray, item: NDArray) -> dict[str, NDArray]:

@@ -168,8 +168,7 @@ def _sequence(
     probability: NDArray[np.float64],
 ) -> None:
     """Rows that a running rule explains; where an item and a category rule both run, the stronger one speaks."""
-    at = {name: candidates.names.index(name) for name in ("rule_hazard", "category_item_hazard")}
-    strength = candidates.features[chosen][:, [at["rule_hazard"], at["category_item_hazard"]]]
+    strength = candidates.strength[chosen]
     side = strength.argmax(axis=1)
     explained = -np.expm1(-strength.max(axis=1)) >= RULE_SHARE * probability
     for triggers, links in zip(candidates.triggers, sources.links, strict=True):
@@ -200,7 +199,8 @@ def _sequence(
             consequent=links.consequent[rule] if links.by_category else np.array(-1),
             trigger_day=day.astype(np.float64),
             window_start=h.cut + windows.start,
-            best_date=h.cut + windows.best,
+            # half has come by the end of so many days from now: the day before their last edge
+            best_date=h.cut + np.maximum(windows.best - 1, windows.start),
             window_end=h.cut + windows.end - 1,
             window_status=windows.status,
             timing_signal=links.signal[rule],

@@ -17,7 +17,7 @@ FEWEST_BOUGHT = (
     100  # fewer positive examples than this teach a booster nothing that the closed form does not know
 )
 MOST_ROWS = 300_000  # more of them change nDCG by less than its noise (docs/decisions)
-TREES, RATE, LEAVES, LEAF = 100, 0.08, 8, 100
+TREES, RATE, LEAVES, LEAF, BINS = 100, 0.08, 8, 100, 127
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Head:
     Attributes
     ----------
     names : tuple of str
-        Features, in order; "closed_form" is the first.
+        Features, in order.
     model : HistGradientBoostingClassifier or None
     bought : int
         Positive examples seen.
@@ -67,6 +67,7 @@ class Head:
             learning_rate=RATE,
             max_leaf_nodes=LEAVES,
             min_samples_leaf=LEAF,
+            max_bins=BINS,
             early_stopping=False,
             random_state=random_state,
         )
@@ -79,7 +80,7 @@ class Head:
         if not len(candidates.item):
             return np.zeros(0)
         if self.model is None:
-            return np.clip(candidates.features[:, 0].astype(np.float64), 0.0, 1.0)
+            return np.clip(candidates.closed_form.astype(np.float64), 0.0, 1.0)
         with threadpool_limits(1, user_api="openmp"):
             chance: NDArray[np.float64] = self.model.predict_proba(candidates.features)[:, 1]
         return chance

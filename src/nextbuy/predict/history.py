@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -53,6 +53,10 @@ class Timeline:
     def before(self, cut: int) -> History:
         """Give what was known before day `cut`."""
         return History(self, cut)
+
+    def where_customers(self, count: int) -> Timeline:
+        """Give the timeline of the first `count` customers."""
+        return Timeline.of(replace(self.events.where(self.events.customer < count), n_customers=count))
 
 
 class History:

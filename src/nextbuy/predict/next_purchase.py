@@ -218,7 +218,7 @@ class NextPurchase(BaseEstimator):
         if self._orders is None:
             raise InputError(
                 f"This model was fitted on orders up to {self.as_of_}; as_of={str(as_of)!r} lies before that, and the "
-                "raw orders are not part of a saved model. Fit one as of then: NextPurchase(...).fit(orders, as_of=...)."
+                "raw orders are not part of a saved model. Fit one: NextPurchase(...).fit(orders, as_of=...)."
             )
         moment = to_us(as_of)
         if self._earlier is None or self._earlier[0] != moment:
@@ -344,4 +344,10 @@ class NextPurchase(BaseEstimator):
         )
         self.learned_ = Learned(sources, repeat, new, tuple(int(c) for c in state["cutoffs"]))
         self._finish()
+        nobody = self._timeline.where_customers(0).before(self._cut)
+        for head, made in ((repeat, repeat_candidates), (new, new_candidates)):
+            if head.model is not None and head.names != made(nobody, sources).names:
+                raise InputError(
+                    "This model was written by a version of nextbuy that looked at other figures. Fit it again."
+                )
         return self

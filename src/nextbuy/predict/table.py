@@ -101,7 +101,9 @@ def prediction_columns(
     repeat = part.candidates.pair[part.rows] >= 0
     as_item = np.where(e.trigger_is_category, -1, e.trigger)
     as_category = np.where(e.trigger_is_category, e.trigger, -1)
-    trigger_id = _either(take(item_ids, as_item), take(category_names, as_category), e.trigger_is_category)
+    # both heads give one type, whatever their rows: ids as they are, text where a trigger can be a category
+    own_ids = item_ids.cast(pa.string()) if len(category_names) else item_ids
+    trigger_id = _either(take(own_ids, as_item), take(category_names, as_category), e.trigger_is_category)
     trigger_name = _either(
         take(item_names, as_item), take(category_names, as_category), e.trigger_is_category
     )
