@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nextbuy.predict.ease import Ease
-from nextbuy.predict.features import customer_columns, pair_columns, rank_within, stack, steps, visits_ahead
+from nextbuy.predict.features import customer_columns, pair_columns, rank_within, stack, visits_ahead
 from nextbuy.predict.triggers import Links, Triggers, running
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def repeat_candidates(history: History, sources: Sources) -> Candidates:
         rows = slice(offsets[start], offsets[stop])
         similar[rows] = scores[h.customer[rows] - start, h.item[rows]]
     columns |= {
-        "similar": steps(similar),
+        "similar": similar,
         "similar_rank": rank_within(h.customer, similar).astype(np.float32),
     }
     columns |= customer_columns(h, h.customer) | sources.items.columns(h.item)
@@ -239,16 +239,15 @@ def _new_columns(
     chance = popular + by_rule.max(axis=1)
     columns = {
         "closed_form": -np.expm1(-chance),
-        "closed_form_steps": steps(chance),
-        "rule_hazard": steps(hazard[0]),
-        "rule_total": steps(total[0]),
+        "rule_hazard": hazard[0],
+        "rule_total": total[0],
         "rule_since": since[0],
-        "category_hazard": steps(hazard[1]),
-        "category_total": steps(total[1]),
+        "category_hazard": hazard[1],
+        "category_total": total[1],
         "category_since": since[1],
-        "category_item_hazard": steps(by_rule[:, 1]),
-        "item_category_share": steps(share),
-        "similar": steps(similar),
+        "category_item_hazard": by_rule[:, 1],
+        "item_category_share": share,
+        "similar": similar,
         "similar_rank": rank_within(customer, similar),
         "popular_rank": rank_within(customer, items.share_21[item]),
         "visits_ahead": ahead,

@@ -142,7 +142,10 @@ def _repurchase(e: Evidence, h: History, sources: Sources, pair: NDArray[np.int6
     )
     rows = np.arange(len(pair))
     lags = {f"lag_p{p}": np.exp(mean + spread * z) for p, z in ((10, -1.2816), (50, 0.0), (90, 1.2816))}
-    late = elapsed > lags["lag_p90"]
+    late, signal = elapsed > lags["lag_p90"], rhythm(spread, gaps)
+    ahead = (start > h.cut + OPENS_SOON_DAYS) & (
+        signal != "none"
+    )  # without a rhythm there is no day to wait for
     e.put_counts(rows, intervals.buyers[item], intervals.repeaters[item])
     e.put(
         rows,
@@ -153,8 +156,8 @@ def _repurchase(e: Evidence, h: History, sources: Sources, pair: NDArray[np.int6
         window_start=start,
         best_date=best,
         window_end=end,
-        window_status=np.where(start > h.cut + OPENS_SOON_DAYS, "not_yet", np.where(late, "closing", "open")),
-        timing_signal=rhythm(spread, gaps),
+        window_status=np.where(ahead, "not_yet", np.where(late, "closing", "open")),
+        timing_signal=signal,
         **lags,
     )
 

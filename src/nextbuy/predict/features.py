@@ -54,7 +54,7 @@ def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[s
     mean_log, square_log = h.log_gaps
     mean, spread = items.intervals.own(h.item, n - 1, mean_log, square_log)
     visits = c.visits[h.customer]
-    decayed = {f"pair_decayed_{life}": steps(h.decayed(life)) for life in HALF_LIVES_DAYS}
+    decayed = {f"pair_decayed_{life}": h.decayed(life) for life in HALF_LIVES_DAYS}
     # a gamma-Poisson rate of repeats, shrunk to the item's own (worth 90 days)
     usual = items.intervals.gaps / np.maximum(items.buyers * items.age_days / 2, 1.0)
     rate = (n - 1 + 90 * usual[h.item]) / (known + 90)
@@ -84,18 +84,6 @@ def rank_within(group: NDArray, value: NDArray) -> NDArray[np.int64]:
     rank = np.empty(len(group), np.int64)
     rank[by] = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
     return rank
-
-
-def steps(values: NDArray) -> NDArray[np.float32]:
-    """Round to steps of an eighth on the log scale; zero and less than e-9 become the lowest step.
-
-    Boosting sorts a feature into bins of equal count: where most rows hold zero, all that matters would fall into one
-    bin. So few distinct values that each gets its own bin keep their order.
-    """
-    stepped: NDArray[np.float32] = (np.round(np.log(np.maximum(values, np.exp(-9.0))) * 8) / 8).astype(
-        np.float32
-    )
-    return stepped
 
 
 def stack(columns: dict[str, NDArray]) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ FEWEST_BOUGHT = (
     100  # fewer positive examples than this teach a booster nothing that the closed form does not know
 )
 MOST_ROWS = 300_000  # more of them change nDCG by less than its noise (docs/decisions)
-TREES, RATE, LEAVES, LEAF, BINS = 100, 0.08, 8, 100, 127
+TREES, RATE, LEAVES, LEAF, GRID = 100, 0.08, 8, 100, 127
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,14 @@ class Head:
     model : HistGradientBoostingClassifier or None
     bought : int
         Positive examples seen.
+    edges : (features, 2 * GRID) ndarray of float32
+        Values that a feature is rounded down to.
     """
 
     names: tuple[str, ...]
     model: Any
     bought: int
+    edges: NDArray[np.float32]
 
     @classmethod
     def fit(
@@ -50,7 +53,7 @@ class Head:
         bought = int(sum(label.sum() for _, label in parts))
         total = sum(len(label) for _, label in parts)
         if bought < FEWEST_BOUGHT or bought == total:
-            return cls(names, None, bought)
+            return cls(names, None, bought, np.zeros((0, 0), np.float32))
         random = np.random.default_rng(random_state)
         share = min(1.0, max(MOST_ROWS - bought, 2 * bought) / (total - bought))
         features, labels, weights = [], [], []
@@ -60,6 +63,8 @@ class Head:
             features.append(candidates.features[keep])
             labels.append(label[keep])
             weights.append((np.where(label, 1.0, 1 / share) / np.sqrt(rows))[keep])
+        matrix, label = np.concatenate(features), np.concatenate(labels)
+        edges = grid_edges(matrix, label)
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         model = HistGradientBoostingClassifier(
@@ -67,13 +72,12 @@ class Head:
             learning_rate=RATE,
             max_leaf_nodes=LEAVES,
             min_samples_leaf=LEAF,
-            max_bins=BINS,
             early_stopping=False,
             random_state=random_state,
         )
         with threadpool_limits(n_jobs, user_api="openmp"):
-            model.fit(np.concatenate(features), np.concatenate(labels), np.concatenate(weights))
-        return cls(names, model, bought)
+            model.fit(snap(matrix, edges), label, np.concatenate(weights))
+        return cls(names, model, bought, edges)
 
     def probability(self, candidates: Candidates) -> NDArray[np.float64]:
         """Chance of being bought within the horizon, one a candidate."""
@@ -82,5 +86,30 @@ class Head:
         if self.model is None:
             return np.clip(candidates.closed_form.astype(np.float64), 0.0, 1.0)
         with threadpool_limits(1, user_api="openmp"):
-            chance: NDArray[np.float64] = self.model.predict_proba(candidates.features)[:, 1]
+            chance: NDArray[np.float64] = self.model.predict_proba(snap(candidates.features, self.edges))[
+                :, 1
+            ]
         return chance
+
+
+def grid_edges(features: NDArray[np.float32], label: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Choose the values that each feature is rounded to: quantiles of all rows, and of those that were bought.
+
+    Boosting's own bins are of equal count: where most rows hold zero, all that matters would fall into one bin. And
+    with sample weights its binning takes longer than the boosting itself.
+    """
+    share = np.linspace(0, 1, GRID)
+    parts = (
+        features[:: max(1, len(features) // 100_000)],
+        features[label][:: max(1, int(label.sum()) // 50_000)],
+    )
+    edges = np.concatenate([np.quantile(part, share, axis=0, method="lower") for part in parts])
+    return np.sort(edges, axis=0).T.astype(np.float32)
+
+
+def snap(features: NDArray[np.float32], edges: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Round each feature down to its edges."""
+    out = np.empty_like(features)
+    for j, edge in enumerate(edges):
+        out[:, j] = edge[np.maximum(np.searchsorted(edge, features[:, j], side="right") - 1, 0)]
+    return out

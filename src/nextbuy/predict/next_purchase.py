@@ -28,6 +28,8 @@ from nextbuy.predict.triggers import Links
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     Ids = Sequence[Any]
 
 KINDS = ("all", "new", "repeat")
@@ -101,6 +103,8 @@ class NextPurchase(BaseEstimator):
         events = purchases(orders)
         category, names, durable, item_names = catalog_arrays(orders)
         self._cut = events.end
+        # within its last day the model has seen what an earlier moment of that day must not know
+        self._known_before = self._cut * DAY_US if orders.known_before is None else orders.known_before
         self._timeline = Timeline.of(events)
         self.item_ids_, self.customer_ids_, self.backend_ = (
             orders.item_ids,
@@ -197,7 +201,7 @@ class NextPurchase(BaseEstimator):
             else orders
         )
         cut = self._cut if as_of is None and given is None else self._cut_of(as_of, given)
-        if cut < self._cut:
+        if as_of is not None and to_us(as_of) < self._known_before:
             return self._as_known(cut, as_of).predict(
                 given, as_of=as_of, customers=customers, items=items, exclude=exclude, kind=kind, k=k
             )
@@ -249,7 +253,7 @@ class NextPurchase(BaseEstimator):
         mine = events.where(new[events.customer] >= 0)
         mine = replace(mine, customer=new[mine.customer], n_customers=len(asked))
         by = np.lexsort((mine.item, mine.day, mine.customer))
-        return Timeline.of(mine.where(by)).before(cut), pa.array(asked)
+        return Timeline.of(mine.where(by)).before(cut), _as_asked(ids, codes, asked)
 
     def _translate(self, given: Orders) -> Purchases:
         """Give events of other orders in the item codes of this model, without the items it never saw."""
@@ -309,6 +313,7 @@ class NextPurchase(BaseEstimator):
         return {
             "params": self.get_params(),
             "cut": self._cut,
+            "known_before": self._known_before,
             "backend": self.backend_,
             "item_ids": self.item_ids_,
             "customer_ids": self.customer_ids_,
@@ -320,7 +325,12 @@ class NextPurchase(BaseEstimator):
             "links": {str(number): links.state() for number, links in enumerate(learned.sources.links)},
             "cutoffs": np.array(learned.cutoffs, np.int64),
             "heads": {
-                name: {"names": list(head.names), "bought": head.bought, "model": head.model}
+                name: {
+                    "names": list(head.names),
+                    "bought": head.bought,
+                    "edges": head.edges,
+                    "model": head.model,
+                }
                 for name, head in (("repeat", learned.repeat), ("new", learned.new))
             },
         }
@@ -331,6 +341,7 @@ class NextPurchase(BaseEstimator):
         self = cls(**state["params"])
         self._orders = None
         self._cut, self.backend_ = state["cut"], state["backend"]
+        self._known_before = state["known_before"]
         self.item_ids_, self.customer_ids_ = state["item_ids"], state["customer_ids"]
         self._item_names, self._category_names = state["item_names"], state["category_names"]
         self._timeline = Timeline.of(Purchases(**state["events"]))
@@ -339,7 +350,7 @@ class NextPurchase(BaseEstimator):
             Items.from_state(state["items"]), Ease.from_state(state["ease"]), links, self.horizon_days
         )
         repeat, new = (
-            Head(tuple(head["names"]), head["model"], head["bought"])
+            Head(tuple(head["names"]), head["model"], head["bought"], head["edges"])
             for head in (state["heads"]["repeat"], state["heads"]["new"])
         )
         self.learned_ = Learned(sources, repeat, new, tuple(int(c) for c in state["cutoffs"]))
@@ -351,3 +362,13 @@ class NextPurchase(BaseEstimator):
                     "This model was written by a version of nextbuy that looked at other figures. Fit it again."
                 )
         return self
+
+
+def _as_asked(ids: pa.Array, codes: NDArray[np.int64], asked: list[Any]) -> pa.Array:
+    """Give known customers the ids they have in the orders, unknown ones the id that was asked for."""
+    known = ids.take(pa.array(codes, mask=codes < 0)).to_pylist()
+    names = [name if code >= 0 else one for name, code, one in zip(known, codes, asked, strict=True)]
+    try:
+        return pa.array(names, ids.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # an unknown id of another kind
+        return pa.array([str(name) for name in names], pa.string())
