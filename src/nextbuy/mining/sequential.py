@@ -146,7 +146,12 @@ class SequentialRules(BaseEstimator):
             )
         if self.occurrence not in ("first", "any"):
             raise InputError(f"occurrence={self.occurrence!r} is not known. Try occurrence='first' or 'any'.")
-        for name, least in {"window_days": 1, "min_followed": 1, "min_customers": 1, "burn_in_days": 0}.items():
+        for name, least in {
+            "window_days": 1,
+            "min_followed": 1,
+            "min_customers": 1,
+            "burn_in_days": 0,
+        }.items():
             value = getattr(self, name)
             if not isinstance(value, (int, np.integer)) or value < least:
                 raise InputError(f"{name}={value!r} must be a whole number, at least {least}.")
