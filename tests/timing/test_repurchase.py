@@ -1,0 +1,79 @@
+"""Repurchase intervals against scipy's log-normal and a plain count."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from nextbuy.mining.exposures import purchases
+from nextbuy.timing.repurchase import Intervals, fit_intervals, remaining, rhythm
+
+one = np.array
+
+
+@given(st.floats(0.5, 5), st.floats(0.2, 1.5), st.floats(0.5, 200), st.floats(0.01, 0.99))
+@settings(max_examples=100, deadline=None)
+def test_remaining_days_are_conditional_quantiles(mean, spread, elapsed, share):
+    """The days until a share has come are the quantile of the log-normal, given the days already gone."""
+    law = stats.lognorm(spread, scale=np.exp(mean))
+    beyond = law.sf(elapsed)
+    if beyond < 1e-12:
+        return
+    made = remaining(one([mean]), one([spread]), one([elapsed]), share)[0]
+    assert made == pytest.approx(law.isf(beyond * (1 - share)) - elapsed, rel=1e-6, abs=1e-6)
+
+
+def test_far_in_the_tail_nothing_breaks():
+    """A customer a lifetime overdue still gets a finite, rising number of days."""
+    made = [remaining(one([1.0]), one([0.1]), one([5_000.0]), share)[0] for share in (0.1, 0.5, 0.9)]
+    assert np.isfinite(made).all()
+    assert made == sorted(made)
+
+
+def intervals():
+    return Intervals(one([3.0]), one([0.5]), one([40]), one([10]), one([12]))
+
+
+def test_without_own_gaps_the_item_speaks():
+    """A customer who bought once has the item's mean and spread."""
+    mean, spread = intervals().own(one([0]), one([0]), one([0.0]), one([0.0]))
+    assert (mean[0], spread[0]) == pytest.approx((3.0, 0.5))
+
+
+def test_with_many_own_gaps_the_customer_speaks():
+    """A customer with a million gaps has the own mean and spread."""
+    n = 1_000_000
+    mean, spread = intervals().own(one([0]), one([n]), one([2.0]), one([n * 0.04]))
+    assert (mean[0], spread[0]) == pytest.approx((2.0, 0.2), abs=1e-3)
+
+
+def test_repeat_share_is_drawn_to_that_of_all_items():
+    """An item nobody bought has the share of all items, one with many buyers its own."""
+    zero, many = np.zeros(3), one([0, 100_000, 100])
+    share = Intervals(zero, zero, many, one([0, 20_000, 90]), zero).repeat_share
+    overall = 20_090 / 100_100
+    assert share[0] == pytest.approx(overall)
+    assert share[1] == pytest.approx(0.2, abs=1e-4)
+    assert overall < share[2] < 0.9
+
+
+def test_buyers_and_repeaters_are_a_plain_count(small_orders):
+    """Buyers, repeaters and gaps by item equal those counted with pandas."""
+    made = fit_intervals(purchases(small_orders))
+    frame = small_orders.frame()
+    days = frame.assign(day=frame["timestamp"].dt.normalize()).drop_duplicates(
+        ["customer_id", "item_id", "day"]
+    )
+    times = days.groupby(["item_id", "customer_id"]).size()
+    items = small_orders.item_ids.to_pylist()
+    by_item = times.groupby("item_id")
+    assert made.buyers.tolist() == by_item.size().reindex(items).tolist()
+    assert made.repeaters.tolist() == (times >= 2).groupby("item_id").sum().reindex(items).tolist()
+    assert made.gaps.tolist() == (times - 1).groupby("item_id").sum().reindex(items).tolist()
+
+
+def test_a_regular_customer_has_a_strong_rhythm():
+    """Two narrow gaps are a strong rhythm, one gap is none, wide ones are weak or none."""
+    spread, gaps = one([0.2, 0.2, 0.7, 1.5]), one([2, 1, 5, 9])
+    assert rhythm(spread, gaps).tolist() == ["strong", "none", "weak", "none"]
