@@ -11,13 +11,14 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from nextbuy.mining.exposures import Purchases, purchases
-from nextbuy.orders.errors import InputError
+from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import DAY_US, to_frame
 from nextbuy.orders.read import read_orders
 from nextbuy.orders.table import Orders, codes_of, to_us
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
 from nextbuy.predict.ease import Ease
 from nextbuy.predict.evidence import Crowd, gather_evidence
+from nextbuy.predict.explain import Explanation, past_purchases, running_rules
 from nextbuy.predict.heads import Head
 from nextbuy.predict.history import History, Timeline
 from nextbuy.predict.items import Items, catalog_arrays
@@ -207,9 +208,47 @@ class NextPurchase(BaseEstimator):
             )
         history, customer_ids = self._histories(given, as_of, cut, customers)
         ranked = self._rank(history, items, exclude, kind, k)
-        return self._frame(
-            history, customer_ids, ranked, given.backend if given is not None else self.backend_
-        )
+        table = self._table(history, customer_ids, ranked)
+        return to_frame(table, given.backend if given is not None else self.backend_)
+
+    def explain(self, customer: Any, item: Any, *, as_of: Any = None) -> Explanation:
+        """Say what speaks for one customer buying one item.
+
+        Parameters
+        ----------
+        customer, item : id
+        as_of : date, datetime or str, default: the end of what was fitted
+
+        Returns
+        -------
+        Explanation
+            With `probability`, `reason`, `purchases`, `rules`; readable as text, and as HTML in a notebook.
+
+        Raises
+        ------
+        InputError
+            When the model never saw the item, or the customer owns it and it is not bought again (a durable).
+        """
+        check_is_fitted(self, "learned_")
+        if as_of is not None and to_us(as_of) < self._known_before:
+            return self._as_known(self._cut_of(as_of, None), as_of).explain(customer, item)
+        code = int(codes_of(self.item_ids_, [item])[0])
+        if code < 0:
+            near = nearest(item, self.item_ids_.to_pylist())
+            raise InputError(
+                f"This model knows no item {item!r}." + (f" Did you mean {near[0]!r}?" if near else "")
+            )
+        cut = self._cut if as_of is None else self._cut_of(as_of, None)
+        history, ids = self._histories(None, as_of, cut, [customer])
+        rows = self._table(history, ids, self._rank(history, [item], None, "all", 1)).to_pylist()
+        if not rows:
+            raise InputError(
+                f"{customer!r} owns {item!r}, a durable that is not expected to be bought again."
+            )
+        bought = past_purchases(history, self.item_ids_)
+        rules = running_rules(history, self.learned_.sources, code, self.item_ids_, self._category_names)
+        made = (to_frame(table, self.backend_) for table in (bought, rules))
+        return Explanation(customer, item, rows[0]["probability"], rows[0]["reason"], *made)
 
     def _cut_of(self, as_of: Any, given: Orders | None) -> int:
         if as_of is not None:
@@ -285,7 +324,7 @@ class NextPurchase(BaseEstimator):
             made.append((new_candidates(history, learned.sources, also=asked), learned.new))
         return rank([(c, head.probability(c)) for c, head in made], allowed, k)
 
-    def _frame(self, history: History, customer_ids: pa.Array, ranked: list[Ranked], backend: str) -> Any:
+    def _table(self, history: History, customer_ids: pa.Array, ranked: list[Ranked]) -> pa.Table:
         parts = []
         for part in ranked:
             evidence = gather_evidence(
@@ -304,7 +343,7 @@ class NextPurchase(BaseEstimator):
             )
         table = pa.concat_tables(parts)
         by = np.lexsort((table["rank"].to_numpy(), np.concatenate([p.customer for p in ranked])))
-        return to_frame(table.take(pa.array(by)).select(COLUMNS), backend)
+        return table.take(pa.array(by)).select(COLUMNS)
 
     def get_state(self) -> dict[str, Any]:
         """Everything fitted, as arrays, numbers, text and the two boosters: what `nextbuy.save` writes."""
