@@ -28,14 +28,19 @@ def measured(step: str, *arguments: str) -> None:
     _, status, usage = os.wait4(process.pid, 0)
     wall, code = time.perf_counter() - started, os.waitstatus_to_exitcode(status)
     cpu = usage.ru_utime + usage.ru_stime
-    print(f"{step:10s} {wall:7.1f} s wall {cpu:7.1f} s CPU {usage.ru_maxrss / 1024:8,.0f} MB   exit {code}", flush=True)
+    print(
+        f"{step:10s} {wall:7.1f} s wall {cpu:7.1f} s CPU {usage.ru_maxrss / 1024:8,.0f} MB   exit {code}",
+        flush=True,
+    )
     if code not in ((0, 1) if step == "check" else (0,)):
         sys.exit(f"{step} failed")
 
 
 def main() -> None:
     """Check, fit and score one history."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument("--backtest", action="store_true")
     parser.add_argument("--customers", type=int, default=35_000, help="of the generated history")

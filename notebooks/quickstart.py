@@ -14,8 +14,8 @@
 # %% [markdown]
 # # nextbuy in ten minutes
 #
-# A home store, two years of orders, about 4,700 customers. The store is generated, so the truth is known: people who buy
-# tiles come back for a bathtub, a toilet, a sink, a cabinet, a shower and a tap, each after its own time.
+# A home store, two years of orders, about 4,700 customers. The store is generated, so the truth is known: who buys
+# tiles comes back for a bathtub, a toilet, a sink, a cabinet, a shower and a tap, each after its own time.
 
 # %%
 import nextbuy as nb
@@ -38,7 +38,7 @@ orders.problems[["problem", "rows", "kept", "merged", "set_aside", "action"]]
 
 # %%
 links = nb.SequentialRules(level="category").fit(orders)
-columns = ["consequent", "exposed", "followed", "confidence", "lift", "lift_low", "lag_p10", "lag_p50", "lag_p90", "timing_signal"]
+columns = ["consequent", "exposed", "followed", "confidence", "lift_low", "lag_p10", "lag_p50", "lag_p90"]
 links.after("tiles")[columns].round(2)
 
 # %% [markdown]
@@ -46,7 +46,8 @@ links.after("tiles")[columns].round(2)
 
 # %%
 truth = sample.truth
-truth[(truth["antecedent"] == "tiles") & (truth["kind"] == "link")][["consequent", "share", "lag_p10", "lag_p50", "lag_p90"]].round(1)
+planted = truth[(truth["antecedent"] == "tiles") & (truth["kind"] == "link")]
+planted[["consequent", "share", "lag_p10", "lag_p50", "lag_p90"]].round(1)
 
 # %%
 nb.plot.lags(links, "tiles", "bathtub")
@@ -74,7 +75,9 @@ rules.complete([tile], k=5)
 model = nb.NextPurchase(horizon_days=30).fit(orders)
 predictions = model.predict(kind="new", k=3)
 likely = predictions[predictions["source"] == "sequence"].sort_values("probability", ascending=False)
-likely[["customer_id", "item_id", "probability", "window_start", "window_end", "window_status", "reason"]].head(5)
+likely[
+    ["customer_id", "item_id", "probability", "window_start", "window_end", "window_status", "reason"]
+].head(5)
 
 # %% [markdown]
 # ## Which offers are worth sending
@@ -86,7 +89,9 @@ plan = nb.OfferPlanner(nb.OfferPolicy(max_per_customer=2, quiet_days=7)).plan(
 plan.summary
 
 # %%
-plan.offers[["customer_id", "item_name", "send_on", "expires_on", "probability", "expected_value", "reason"]].head(5)
+plan.offers[
+    ["customer_id", "item_name", "send_on", "expires_on", "probability", "expected_value", "reason"]
+].head(5)
 
 # %% [markdown]
 # ## Does it work?

@@ -320,7 +320,8 @@ def id_array(ids: Sequence[Any]) -> pa.Array:
 
 
 def _id_order(ids: pa.Array) -> NDArray[np.int64]:
-    return pc.array_sort_indices(ids).to_numpy().astype(np.int64)
+    order: NDArray[np.int64] = pc.array_sort_indices(ids).to_numpy().astype(np.int64)
+    return order
 
 
 def _union(first: pa.Array, second: pa.Array) -> tuple[pa.Array, NDArray[np.int32], NDArray[np.int32]]:

@@ -10,7 +10,7 @@ groups short even when a basket holds hundreds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -96,7 +96,7 @@ class _Search:
     def _weights(self, key: NDArray, tid: NDArray, size: int) -> NDArray[np.float64]:
         if self.weight is None:
             return np.zeros(size)
-        return np.bincount(key, self.weight[tid], minlength=size)
+        return np.bincount(key, self.weight[tid], minlength=size).astype(np.float64)
 
     def _enough(self, orders: NDArray, weight: NDArray) -> NDArray[np.bool_]:
         enough = orders >= self.limits.min_orders
@@ -107,7 +107,7 @@ class _Search:
         if self.customer is None:
             return orders
         # half the width sorts in half the time
-        width = np.int32 if size * self.n_customers < 1 << 31 else np.int64
+        width: type[Any] = np.int32 if size * self.n_customers < 1 << 31 else np.int64
         both = key.astype(width) * width(self.n_customers) + self.customer[tid]
         both.sort()
         new = np.ones(len(both), bool)
@@ -228,7 +228,8 @@ class _Search:
     def _has_consequent(self, node: NDArray) -> NDArray[np.bool_]:
         """Say which sets hold an item that may be a consequent; these rank first, so the first item tells."""
         assert self.is_consequent is not None
-        return self.is_consequent[self._items_of(node)[0]]
+        has: NDArray[np.bool_] = self.is_consequent[self._items_of(node)[0]]
+        return has
 
     def _items_of(self, node: NDArray) -> list[NDArray]:
         """Ranks of the items of sets of one length, first to last."""

@@ -60,8 +60,10 @@ class Found:
         self.parent.append(parent.astype(np.int64))
         self.item.append(item.astype(np.int32))
         self.length.append(np.full(len(item), length, np.int16))
-        for column, values in zip((self.orders, self.customers, self.weight), counts, strict=True):
-            column.append(values)
+        orders, customers, weight = counts
+        self.orders.append(orders)
+        self.customers.append(customers)
+        self.weight.append(weight)
         self.size += len(item)
         return new
 

@@ -132,7 +132,8 @@ def hypergeometric_tail(x: NDArray, drawn: NDArray, marked: NDArray, total: NDAr
     from scipy.special import gammaln
 
     def log_choose(n: NDArray, k: NDArray) -> NDArray:
-        return gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+        chosen: NDArray = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+        return chosen
 
     low = np.maximum(0, drawn + marked - total)
     upper = x * total.astype(np.float64) > drawn * marked.astype(np.float64)

@@ -47,12 +47,12 @@ def from_onehot(frame: Any) -> tuple[Baskets, str]:
     backend = "pandas"
     if isinstance(frame, np.ndarray):
         names, rows, columns, shape = (
-            range(frame.shape[1]),
-            *_dense(frame, range(frame.shape[1])),
+            list(range(frame.shape[1])),
+            *_dense(frame, list(range(frame.shape[1]))),
             frame.shape,
         )
     elif hasattr(frame, "tocoo"):
-        names, shape = range(frame.shape[1]), frame.shape
+        names, shape = list(range(frame.shape[1])), frame.shape
         rows, columns = _sparse(frame, names)
     elif hasattr(frame, "sparse"):
         names, shape = list(frame.columns), frame.shape
@@ -106,7 +106,8 @@ def _frozensets(sets: Itemsets, numbers: NDArray, ids: list[Any]) -> NDArray:
     for number in np.unique(numbers).tolist():
         codes = sets.codes[sets.offsets[number] : sets.offsets[number + 1]]
         out[number] = frozenset([ids[c] for c in codes.tolist()])
-    return out[numbers]
+    asked: NDArray = out[numbers]
+    return asked
 
 
 def rules_frame(

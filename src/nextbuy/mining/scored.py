@@ -89,7 +89,9 @@ def score(
         shares = sets.orders / max(n_orders, 1)
     else:
         shares = sets.weight / max(total_weight, 1e-300)
-    columns = interest(shares[rules.antecedent], shares[rules.consequent], shares[rules.both])
+    columns: dict[str, NDArray[Any]] = dict(
+        interest(shares[rules.antecedent], shares[rules.consequent], shares[rules.both])
+    )
     low, high = confidence_interval(counts)
     p_value = fisher(counts)
     prior = _prior(sets, rules, counts, bar)
