@@ -45,7 +45,7 @@ def test_q_values_are_those_of_scipy(p):
 
 
 def test_tests_that_are_not_listed_count():
-    """q of the listed p-values equals scipy's when the unlisted ones are all 1."""
+    """Q of the listed p-values equals scipy's when the unlisted ones are all 1."""
     p = np.array([1e-5, 0.001, 0.03, 0.2])
     whole = stats.false_discovery_control(np.concatenate([p, np.ones(96)]))[:4]
     np.testing.assert_allclose(benjamini_hochberg(p, tests=100), whole)

@@ -240,11 +240,9 @@ def _spread(item: NDArray, day: NDArray, n: int, weeks: int) -> NDArray[np.float
     """Count items by week, each day shared between the two week boundaries beside it (linear interpolation)."""
     week, part = np.divmod(day, WEEK)
     key, share = item * np.int64(weeks) + week, (part + 1) / WEEK  # the day's end counts: day 0 lies 1/7 in
-    out: NDArray[np.float64] = (
-        np.bincount(key, 1 - share, minlength=n * weeks)
-        + np.bincount(key + 1, share, minlength=n * weeks + 1)[: n * weeks]
-    )
-    return out.reshape(n, weeks).astype(np.float64)
+    size = n * weeks
+    here, next_week = np.bincount(key, 1 - share, size), np.bincount(key + 1, share, size + 1)[:size]
+    return np.asarray(here + next_week, np.float64).reshape(n, weeks)
 
 
 def expected_followers(counts: PairCounts, *, occurrence: Occurrence = "first") -> NDArray[np.float64]:
