@@ -50,15 +50,16 @@ def backtest(
         found = nb.backtest(model, orders, cutoffs=cutoffs, k=k, progress=say)
     if report is not None:
         nb.write_report(found, report)
-    summary = to_arrow(found.summary)
-    output.show(plain(repr(orders)), _table(summary), plain(found.verdict))
+    summary, scores = to_arrow(found.summary), to_arrow(found.scores)
+    output.show(plain(repr(orders)), _table("Means over the dates", summary), plain(found.verdict))
+    output.show(_table("nDCG of all items, date by date", _by_date(scores)))
     if report is not None:
         output.show(plain(f"Report written to {report}."))
     output.summarise(
         {
             "verdict": found.verdict,
             "summary": summary.to_pylist(),
-            "scores": to_arrow(found.scores).to_pylist(),
+            "scores": scores.to_pylist(),
             "report": report,
             "orders": facts(orders),
         }
@@ -66,11 +67,23 @@ def backtest(
     return OK
 
 
-def _table(summary: pa.Table) -> Any:
+def _by_date(scores: pa.Table) -> pa.Table:
+    """Give one row a cut-off and one column a model."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    use = scores.filter((pc.field("kind") == "all") & (pc.field("metric") == "ndcg")).to_pylist()
+    dates = list(dict.fromkeys(row["cutoff"] for row in use))
+    return pa.Table.from_pylist(
+        [{"cutoff": d} | {row["model"]: row["value"] for row in use if row["cutoff"] == d} for d in dates]
+    )
+
+
+def _table(title: str, summary: pa.Table) -> Any:
     columns = summary.column_names
-    numbers = [c for c in columns if c not in {"kind", "model"}]
+    numbers = [c for c in columns if c not in {"kind", "model", "cutoff"}]
     rows = [[_cell(row[c]) for c in columns] for row in summary.to_pylist()]
-    return table("", columns, rows, right=numbers)
+    return table(title, columns, rows, right=numbers)
 
 
 def _cell(value: Any) -> str:
