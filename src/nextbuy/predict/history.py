@@ -54,9 +54,12 @@ class Timeline:
         """Give what was known before day `cut`."""
         return History(self, cut)
 
-    def where_customers(self, count: int) -> Timeline:
-        """Give the timeline of the first `count` customers."""
-        return Timeline.of(replace(self.events.where(self.events.customer < count), n_customers=count))
+    def of_customers(self, codes: NDArray[np.int64]) -> Timeline:
+        """Give the timeline of some customers, renumbered in the order given (codes must rise)."""
+        new = np.full(self.events.n_customers, -1, np.int32)
+        new[codes] = np.arange(len(codes), dtype=np.int32)
+        mine = self.events.where(new[self.events.customer] >= 0)
+        return Timeline.of(replace(mine, customer=new[mine.customer], n_customers=len(codes)))
 
 
 class History:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from nextbuy.predict.history import History, Timeline
 
 CUTOFFS = 3
+MOST_CUSTOMERS = (
+    8_000  # the heads learn from so many customers at each cut-off, every n-th where there are more
+)
 SHORTEST_HISTORY_DAYS = 60
 MOST_MINED = 6_000  # items whose pairs are tested: 36 million
 MIN_FOLLOWED, MIN_CUSTOMERS, FDR = 8, 20, 0.05
@@ -61,10 +64,14 @@ def learn(
     links: tuple[Links, ...] = ()
     if cuts:
         links = mine_links(timeline.before(cuts[-1]), window_days=window_days, category=category)
+    every = -(-timeline.events.n_customers // MOST_CUSTOMERS)
+    some = timeline.of_customers(np.arange(0, timeline.events.n_customers, max(every, 1)))
     for past in cuts:
-        history = timeline.before(past)
-        sources = gather(history, links, horizon_days=horizon_days, category=category, durable=durable)
-        bought = _bought(timeline.events, past, past + horizon_days)
+        sources = gather(
+            timeline.before(past), links, horizon_days=horizon_days, category=category, durable=durable
+        )
+        history = some.before(past)
+        bought = _bought(some.events, past, past + horizon_days)
         for made, into in ((repeat_candidates, repeats), (new_candidates, news)):
             candidates = made(history, sources)
             into.append((candidates, _label(candidates, bought, history.n_items)))

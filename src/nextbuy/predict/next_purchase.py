@@ -23,17 +23,16 @@ from nextbuy.predict.heads import Head
 from nextbuy.predict.history import History, Timeline
 from nextbuy.predict.items import Items, catalog_arrays
 from nextbuy.predict.learning import Learned, learn
-from nextbuy.predict.table import COLUMNS, Ranked, prediction_columns, rank
+from nextbuy.predict.table import COLUMNS, Ranked, ids_asked, prediction_columns, rank
 from nextbuy.predict.triggers import Links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
     Ids = Sequence[Any]
 
 KINDS = ("all", "new", "repeat")
+BLOCK = 10_000  # customers answered at once: about 500 MB
 
 
 class NextPurchase(BaseEstimator):
@@ -143,8 +142,7 @@ class NextPurchase(BaseEstimator):
 
     def _finish(self) -> None:
         self.as_of_ = str(np.datetime64(self._cut, "D"))
-        self._history = self._timeline.before(self._cut)
-        self._crowd = Crowd.of(self._history)
+        self._crowd = Crowd.of(self._timeline.before(self._cut))
         self._earlier: tuple[int, NextPurchase] | None = None
 
     def predict(
@@ -206,10 +204,15 @@ class NextPurchase(BaseEstimator):
             return self._as_known(cut, as_of).predict(
                 given, as_of=as_of, customers=customers, items=items, exclude=exclude, kind=kind, k=k
             )
-        history, customer_ids = self._histories(given, as_of, cut, customers)
-        ranked = self._rank(history, items, exclude, kind, k)
-        table = self._table(history, customer_ids, ranked)
-        return to_frame(table, given.backend if given is not None else self.backend_)
+        timeline, ids = self._timelines(given, as_of, customers)
+        tables = []
+        for start in range(0, max(timeline.events.n_customers, 1), BLOCK):
+            codes = np.arange(start, min(start + BLOCK, timeline.events.n_customers))
+            history = timeline.of_customers(codes).before(cut)
+            tables.append(
+                self._table(history, ids.slice(start, BLOCK), self._rank(history, items, exclude, kind, k))
+            )
+        return to_frame(pa.concat_tables(tables), given.backend if given is not None else self.backend_)
 
     def explain(self, customer: Any, item: Any, *, as_of: Any = None) -> Explanation:
         """Say what speaks for one customer buying one item.
@@ -239,7 +242,8 @@ class NextPurchase(BaseEstimator):
                 f"This model knows no item {item!r}." + (f" Did you mean {near[0]!r}?" if near else "")
             )
         cut = self._cut if as_of is None else self._cut_of(as_of, None)
-        history, ids = self._histories(None, as_of, cut, [customer])
+        timeline, ids = self._timelines(None, as_of, [customer])
+        history = timeline.before(cut)
         rows = self._table(history, ids, self._rank(history, [item], None, "all", 1)).to_pylist()
         if not rows:
             raise InputError(
@@ -270,20 +274,19 @@ class NextPurchase(BaseEstimator):
         earlier._cut = cut  # noqa: SLF001 - the same class; the last days before as_of may have no order
         return earlier
 
-    def _histories(
-        self, given: Orders | None, as_of: Any, cut: int, customers: Ids | None
-    ) -> tuple[History, pa.Array]:
-        """The histories asked for, customers renumbered in the order they come out."""
+    def _timelines(
+        self, given: Orders | None, as_of: Any, customers: Ids | None
+    ) -> tuple[Timeline, pa.Array]:
+        """The timelines asked for, customers renumbered in the order they come out, and their ids."""
         if given is None:
-            events, ids = self._timeline.events, self.customer_ids_
+            timeline, ids = self._timeline, self.customer_ids_
         else:
             given = given if as_of is None else given.before(as_of)
             ids = given.customer_ids
-            events = self._translate(given)
+            timeline = Timeline.of(self._translate(given))
         if customers is None:
-            if given is None and cut == self._history.cut:
-                return self._history, ids
-            return Timeline.of(events).before(cut), ids
+            return timeline, ids
+        events = timeline.events
         asked = list(dict.fromkeys(customers))
         codes = codes_of(ids, asked)
         new = np.full(len(ids) + 1, -1, np.int32)
@@ -292,7 +295,7 @@ class NextPurchase(BaseEstimator):
         mine = events.where(new[events.customer] >= 0)
         mine = replace(mine, customer=new[mine.customer], n_customers=len(asked))
         by = np.lexsort((mine.item, mine.day, mine.customer))
-        return Timeline.of(mine.where(by)).before(cut), _as_asked(ids, codes, asked)
+        return Timeline.of(mine.where(by)), ids_asked(ids, codes, asked)
 
     def _translate(self, given: Orders) -> Purchases:
         """Give events of other orders in the item codes of this model, without the items it never saw."""
@@ -394,20 +397,10 @@ class NextPurchase(BaseEstimator):
         )
         self.learned_ = Learned(sources, repeat, new, tuple(int(c) for c in state["cutoffs"]))
         self._finish()
-        nobody = self._timeline.where_customers(0).before(self._cut)
+        nobody = self._timeline.of_customers(np.zeros(0, np.int64)).before(self._cut)
         for head, made in ((repeat, repeat_candidates), (new, new_candidates)):
             if head.model is not None and head.names != made(nobody, sources).names:
                 raise InputError(
                     "This model was written by a version of nextbuy that looked at other figures. Fit it again."
                 )
         return self
-
-
-def _as_asked(ids: pa.Array, codes: NDArray[np.int64], asked: list[Any]) -> pa.Array:
-    """Give known customers the ids they have in the orders, unknown ones the id that was asked for."""
-    known = ids.take(pa.array(codes, mask=codes < 0)).to_pylist()
-    names = [name if code >= 0 else one for name, code, one in zip(known, codes, asked, strict=True)]
-    try:
-        return pa.array(names, ids.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # an unknown id of another kind
-        return pa.array([str(name) for name in names], pa.string())
