@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nextbuy import datasets
+    from nextbuy import datasets, evaluate
     from nextbuy.display import plot, write_report
     from nextbuy.evaluate import backtest
     from nextbuy.mining import AssociationRules, SequentialRules
@@ -42,6 +42,7 @@ _HOME = {
     "backtest": "evaluate",
     "cac": "offers",
     "datasets": "",
+    "evaluate": "",
     "load": "storage",
     "ltv": "offers",
     "ltv_to_cac": "offers",
@@ -70,6 +71,7 @@ __all__ = [
     "backtest",
     "cac",
     "datasets",
+    "evaluate",
     "load",
     "ltv",
     "ltv_to_cac",
