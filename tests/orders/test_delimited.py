@@ -120,6 +120,11 @@ def test_a_header_alone_is_no_lines(tmp_path):
     """A file with a header and nothing below gives no lines and no crash."""
     orders = read_orders(write(tmp_path, ""))
     assert orders.ledger == {"read": 0, "kept": 0, "merged": 0, "set_aside": 0}
+    found = orders.problems.iloc[0]
+    assert (found["problem"], found["rows"]) == ("no_lines", 0)
+    assert "customer_id" in found["examples"][0]
+    with pytest.raises(InputError, match="no_lines"):
+        read_orders(write(tmp_path, ""), on_problem="raise")
 
 
 def test_spaces_around_header_names(tmp_path):

@@ -52,13 +52,15 @@ def test_uuids_and_categories_of_frames():
 
 
 def test_an_empty_frame_of_any_kind():
-    """No rows are no error, whatever the columns' types."""
+    """No rows are no error, whatever the columns' types; that there are none is named."""
     for empty in (
         pd.DataFrame(columns=["customer_id", *BASE]),
         pl.DataFrame(schema=["customer_id", *BASE]),
         pl.DataFrame(schema=dict.fromkeys(["customer_id", *BASE], pl.String)),
     ):
-        assert len(read_orders(empty)) == 0
+        orders = read_orders(empty)
+        assert len(orders) == 0
+        assert "no_lines" in list(orders.problems["problem"])
 
 
 def test_a_piece_without_ids_has_no_type():

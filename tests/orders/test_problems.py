@@ -69,6 +69,71 @@ def test_bad_times_are_set_aside(value):
     assert repr(value) in found["examples"][0]
 
 
+@pytest.mark.parametrize(
+    "value", ["0001-01-01", "1899-12-30", "1970-01-01", "30.12.1899 00:00", "01/01/1970"]
+)
+def test_times_that_mean_empty_are_set_aside(value):
+    """The empty dates of spreadsheets and databases are no orders, and do not stretch the span."""
+    orders = read(line(timestamp="2026-01-13"), line(timestamp=value, order_id="o2"))
+    found = the(orders, "absurd_time")
+    assert (found["rows"], found["set_aside"], found["column"]) == (1, 1, "timestamp")
+    assert value in found["examples"][0]
+    assert orders.start == orders.last == pd.Timestamp("2026-01-13", tz=orders.start.tzinfo)
+    assert total(orders) == {"read": 2, "kept": 1, "merged": 0, "set_aside": 1}
+
+
+def test_epoch_zero_among_seconds_is_set_aside():
+    """A zero among epoch seconds says that the time is empty."""
+    moment = pd.Timestamp("2026-01-05").value // 10**9
+    orders = read(*(line(timestamp=t, order_id=f"o{t}") for t in (moment, moment + 86400, 0)))
+    assert the(orders, "absurd_time")["examples"] == ["row 3: timestamp=0"]
+
+
+@pytest.mark.parametrize("options", [{}, {"time_format": "D"}])
+def test_days_counted_from_a_start_of_their_own_stay(options):
+    """Small day numbers are no empty dates, but a zero among days of this century is one."""
+    orders = read(*(line(timestamp=d, order_id=f"o{d}") for d in range(12)), **options)
+    assert "absurd_time" not in list(orders.problems["problem"])
+    assert orders.n_orders == 12
+    orders = read(*(line(timestamp=d, order_id=f"o{d}") for d in [0, *range(20_000, 20_012)]), **options)
+    assert the(orders, "absurd_time")["set_aside"] == 1
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (1_767_571_200, " seconds since"),
+        (1_767_571_200_000, "milliseconds since"),
+        (20_260_105, "written like 20260131"),
+        (20_458, "days since"),
+    ],
+)
+@pytest.mark.parametrize("kind", [int, str])
+def test_a_guessed_unit_is_named(number, said, kind):
+    """Every number that is read as a time is named with the unit it was read in, unless the caller gave it."""
+    orders = read(line(timestamp=kind(number)))
+    assert f"{orders.start:%Y-%m-%d}" == "2026-01-05"
+    assert said in the(orders, "numeric_dates")["action"]
+    unit = {"written like 20260131": "%Y%m%d", " seconds since": "s", "days since": "D"}.get(said, "ms")
+    assert len(read(line(timestamp=kind(number)), time_format=unit).problems) == 0
+
+
+def test_a_zero_among_written_numbers_is_no_time():
+    """A 0 between 20260105 and 20260106 leaves the others what they are."""
+    orders = read(*(line(timestamp=t, order_id=str(t)) for t in (20_260_105, 0, 20_260_106)))
+    assert the(orders, "bad_time")["rows"] == 1
+    assert f"{orders.last:%Y-%m-%d}" == "2026-01-06"
+
+
+@pytest.mark.parametrize("value", ["1e400", "-1e400", float("inf")])
+@pytest.mark.parametrize("column", ["quantity", "price"])
+def test_numbers_beyond_all_bounds_are_none(column, value):
+    """What a float cannot hold is no quantity and no price."""
+    orders = read(line(), line(**{column: value, "order_id": "o2"}))
+    assert the(orders, f"bad_{column}")["rows"] == 1
+    assert np.isfinite(orders.frame()["quantity"]).all()
+
+
 def test_exact_duplicates_are_kept_once():
     """A row equal in every column of the source counts once, also in columns that are not mapped."""
     orders = read(line(till=1), line(till=1), line(till=1), line(till=2))

@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 
 from nextbuy.orders.columns import DEFAULTS, likely
 from nextbuy.orders.duplicates import later_copies, repeated
+from nextbuy.orders.frames import DAY_US
 from nextbuy.orders.problems import SET_ASIDE
+from nextbuy.orders.times import DAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from nextbuy.orders.problems import Problems
     from nextbuy.orders.raw import Raw
     from nextbuy.orders.times import Times
+
+_1980 = 3652 * DAY_US
 
 
 @dataclass(eq=False)
@@ -80,6 +84,20 @@ def _strange_words(texts: Mapping[str, pa.ChunkedArray], start: int, rows: NDArr
         name, value = next((v for v in values if not v[1].isascii()), values[0])
         shown.append(f"{name}={value!r}")
     return shown
+
+
+def of_rows(problems: Problems, raw: Raw) -> None:
+    """Name a source without a single row, with the columns that it has."""
+    if raw.rows:
+        return
+    seen = dict.fromkeys(n for p in raw.parts for n in p.names)
+    labels = ", ".join(p.label for p in raw.parts[:3] if p.label) or "the source"
+    problems.note(
+        "no_lines",
+        [f"{labels}: columns {', '.join(seen)}"],
+        action="nothing to read: there is not a single line below the header",
+        change="give a source with order lines; check the path, or the filter that made it",
+    )
 
 
 def of_columns(problems: Problems, raw: Raw, names: Mapping[str, str | None]) -> None:
@@ -160,8 +178,10 @@ def of_ids(problems: Problems, raw: Raw, read: Read) -> None:
         )
 
 
-def of_times(problems: Problems, raw: Raw, read: Read, *, now: int, timezone: str) -> None:
-    """Name times that are missing, unreadable, unclear, or still to come."""
+def of_times(
+    problems: Problems, raw: Raw, read: Read, *, now: int, timezone: str, time_format: str | None
+) -> None:
+    """Name times that are missing, unreadable, absurd, unclear, or still to come."""
     times, name, show = read.times, raw.name("time"), raw.show("time")
     bad = np.flatnonzero(~times.known)
     problems.add(
@@ -173,6 +193,16 @@ def of_times(problems: Problems, raw: Raw, read: Read, *, now: int, timezone: st
         change="time_format='%d.%m.%Y %H:%M', spelled as your times are",
     )
     problems.set_aside(bad)
+    absurd = _absurd_times(times, time_format)
+    problems.add(
+        "absurd_time",
+        name,
+        absurd,
+        show=show,
+        action="set aside: before 1980, a source's way of saying that the time is empty",
+        change=f"correct {name} in the source",
+    )
+    problems.set_aside(absurd)
     problems.add(
         "ambiguous_dates",
         name,
@@ -188,7 +218,7 @@ def of_times(problems: Problems, raw: Raw, read: Read, *, now: int, timezone: st
         times.numeric,
         show=show,
         action=f"read as {times.numeric_as}",
-        change="time_format='D', 's', 'ms', 'us' or 'ns' for the unit since 1970-01-01",
+        change="time_format='D', 's', 'ms', 'us' or 'ns' for the unit since 1970-01-01, or '%Y%m%d'",
     )
     problems.add(
         "clock_change",
@@ -209,6 +239,16 @@ def of_times(problems: Problems, raw: Raw, read: Read, *, now: int, timezone: st
         change="as_of='2030-01-01', any later date",
     )
     problems.set_aside(future)
+
+
+def _absurd_times(times: Times, time_format: str | None) -> NDArray[np.int64]:
+    """Rows before 1980: the empty dates of spreadsheets and databases, and epoch zero."""
+    early = np.flatnonzero(times.known & (times.us < _1980))
+    if len(early) and (time_format == "D" or times.numeric_as == DAYS):
+        # days counted from a start of the source's own are small numbers throughout; a stray zero is none
+        tenth = np.quantile(times.us[times.known], 0.1)
+        return early[:0] if tenth < _1980 else early
+    return early
 
 
 def of_numbers(

@@ -46,9 +46,13 @@ def _from_text(text: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_], 
         )
         marked = pc.or_(as_comma, as_thousands).to_numpy(zero_copy_only=False)
     values = np.append(number.to_numpy(zero_copy_only=False).astype(np.float64), np.nan)
+    # "1e400" is written as a number, but is more than a float holds
+    endless = np.isinf(values)
+    values[endless] = np.nan
     codes = pc.fill_null(coded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
     none = pc.and_not(words.is_valid(), number.is_valid()).to_numpy(zero_copy_only=False)
-    return values[codes], np.append(marked, [False])[codes], np.append(none, [False])[codes]
+    none = np.append(none, [False]) | endless
+    return values[codes], np.append(marked, [False])[codes], none[codes]
 
 
 def read_numbers(

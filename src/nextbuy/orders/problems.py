@@ -89,6 +89,10 @@ class Problems:
                 Problem(code, column, None, action, change, [clip(e) for e in examples[:_SHOWN]], count)
             )
 
+    def note(self, code: str, examples: list[str], *, action: str, change: str) -> None:
+        """Note a problem of the source as a whole, that no row has."""
+        self.found.append(Problem(code, "", None, action, change, [clip(e) for e in examples[:_SHOWN]]))
+
     def set_aside(self, rows: NDArray[np.int64]) -> None:
         """Set rows aside: their final fate unless already decided."""
         self.fate[rows] = SET_ASIDE

@@ -128,6 +128,7 @@ def read_orders(
     raw = Raw(parts, _mapped(parts, names, source))
     problems = Problems(parts)
     checks.of_files(problems, raw)
+    checks.of_rows(problems, raw)
     checks.of_columns(problems, raw, names)
 
     read = checks.Read(
@@ -137,7 +138,7 @@ def read_orders(
         times=read_times(raw.columns("time"), time_format=time_format, timezone=timezone),
     )
     checks.of_ids(problems, raw, read)
-    checks.of_times(problems, raw, read, now=now, timezone=timezone)
+    checks.of_times(problems, raw, read, now=now, timezone=timezone, time_format=time_format)
     for role in ("quantity", "price"):
         if raw.has(role):
             values, commas, unreadable = read_numbers(raw.columns(role))

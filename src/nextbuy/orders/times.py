@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+DAYS = "days since 1970-01-01"
+_WRITTEN = "dates written like 20260131"
+_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _PER_UNIT = {"s": 1_000_000, "ms": 1000, "us": 1, "ns": 1, "D": DAY_US}
 # years 1 to 9999, the range of a datetime
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
@@ -149,29 +152,32 @@ def _read_numbers(numbers: list[tuple[int, NDArray[Any]]], out: Times, time_form
     us, known, assumed = _epoch(np.concatenate([n for _, n in numbers]), unit)
     rows = np.concatenate([np.arange(start, start + len(n)) for start, n in numbers])
     out.us[rows], out.known[rows] = us, known
-    if assumed:
+    if assumed and not (time_format == "%Y%m%d" and assumed == _WRITTEN):
         out.numeric, out.numeric_as = np.append(out.numeric, rows[known]), assumed
 
 
 def _epoch(number: NDArray[np.float64], unit: str | None) -> tuple[NDArray[np.int64], NDArray[np.bool_], str]:
-    """Read epoch numbers in `unit`, or in the one their size says; the last result names a bold guess."""
+    """Read epoch numbers in `unit`, or in the one their size says; the last result names what was guessed."""
     known = np.isfinite(number)
     number = np.where(known, number, 0.0)
     assumed = ""
     if unit is None and known.any():
         size = np.median(np.abs(number[known]))
-        if number[known].min() >= 19000101 and number[known].max() <= 21001231:
-            text = pa.array(number.astype(np.int64)).cast(pa.string())
+        # as seconds these would all be days of 1970
+        if 19000101 <= np.median(number[known]) <= 21001231:
+            near = known & (number >= 19000101) & (number <= 21001231)
+            text = pa.array(np.where(near, number, 0).astype(np.int64)).cast(pa.string())
             read = parse_text(text, "%Y%m%d")
-            if read.known[known].all():
-                return read.us, read.known & known, ""
+            if read.known[near].mean() > 0.5:
+                return read.us, read.known & near, _WRITTEN
         if size < 29_221:  # 2050 as days since 1970
-            unit, assumed = "D", "days since 1970-01-01"
+            unit, assumed = "D", DAYS
         elif size < 73_050:
             # 1980 to 2100 as the serial numbers of a spreadsheet
             unit, assumed, number = "D", "spreadsheet days since 1899-12-30", number - 25_569
         else:
             unit = next((u for u, most in (("s", 1e11), ("ms", 1e14), ("us", 1e17)) if size < most), "ns")
+            assumed = f"{_NAMES[unit]} since 1970-01-01"
     factor = 1e-3 if unit == "ns" else float(_PER_UNIT[unit or "s"])
     fits = np.abs(number) * factor < _LAST
     us = np.where(fits, number, 0.0)
