@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from nextbuy.cli.output import OK, PLAIN, Output, plain, table
-from nextbuy.cli.source import USUAL, File, Reading, Sources, facts, needed, note_problems, read
+from nextbuy.cli.source import USUAL, File, Reading, Sources, facts, moment, needed, note_problems, read
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,6 +17,7 @@ def backtest(
     *source: Sources,
     cutoffs: Annotated[int, Parameter(metavar="N")] = 4,
     k: Annotated[int, Parameter(name=["-k", "--top"], metavar="N")] = 10,
+    as_of: Annotated[str | None, Parameter(metavar="DATE")] = None,
     config: File = None,
     report: File = None,
     reading: Reading = USUAL,
@@ -32,6 +33,8 @@ def backtest(
         How many dates, one horizon apart.
     k : int
         Length of the lists that are scored.
+    as_of : str
+        Use only orders before this date, such as 2026-06-01; the last cut-off lies a horizon before it.
     config : str
         TOML file with parameters of NextPurchase, such as: horizon_days = 30
     report : str
@@ -46,6 +49,9 @@ def backtest(
     model = nb.NextPurchase(**read_config(config, nb.NextPurchase))
     orders = read(source, reading, output)
     note_problems(orders, output)
+    if as_of is not None:
+        moment(as_of, "--as-of")
+        orders = orders.before(as_of)
     with lines(output, "Fitting and scoring") as say:
         found = nb.backtest(model, orders, cutoffs=cutoffs, k=k, progress=say)
     if report is not None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from nextbuy.cli.output import OK, PLAIN, Output, plain
+from nextbuy.cli.output import OK, PLAIN, Output, complain, plain
 from nextbuy.cli.source import (
     USUAL,
     Directory,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from nextbuy.offers import OfferPolicy
     from nextbuy.orders import Orders
     from nextbuy.storage import Plan
+
+QUIET_DAYS = 45
 
 
 def score(
@@ -136,6 +138,12 @@ def run(
         raise InputError(
             f"There are no orders before --as-of {as_of}; they begin on {orders.start:%Y-%m-%d}."
         )
+    if to_us(as_of) < to_us(estimator.as_of_):
+        raise InputError(
+            f"The model knows orders up to {estimator.as_of_}, which lies after --as-of {as_of}: it has seen what it "
+            f"would predict. Fit one as of then: nextbuy fit SOURCE --model DIR --as-of {at}"
+        )
+    _note_strange(estimator, known, as_of, output)
     # one schema whatever a block holds: pandas has no text column of nothing but unknowns
     known.backend = "pyarrow"
     customers = known.customer_ids.to_pylist()
@@ -168,4 +176,25 @@ def run(
             csv=csv,
             overwrite=overwrite,
             on_block=done,
+        )
+
+
+def _note_strange(estimator: Any, known: Orders, as_of: str, output: Output) -> None:
+    """Say when the orders hardly fit the model: unknown items, or an as_of long after the last order."""
+    from nextbuy.orders.errors import InputError
+    from nextbuy.orders.table import codes_of, to_us
+
+    unknown = int((codes_of(estimator.item_ids_, known.item_ids.to_pylist()) < 0).sum())
+    example = known.item_ids[0].as_py()
+    if unknown == known.n_items:
+        raise InputError(
+            f"The model knows none of the {unknown:,} items of these orders, such as {example!r}; it was fitted on "
+            f"such as {estimator.item_ids_[0].as_py()!r}. Is --item the column it was fitted with?"
+        )
+    if unknown and not output.quiet:
+        complain(f"{unknown:,} of {known.n_items:,} items are not known to the model; they are left out.")
+    days = (to_us(as_of) - to_us(known.end)) // 86_400_000_000
+    if days > QUIET_DAYS and not output.quiet:
+        complain(
+            f"--as-of {as_of} lies {days:,} days after the last order: nothing is known of the time between."
         )

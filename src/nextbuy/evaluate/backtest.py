@@ -133,12 +133,16 @@ def _cut_days(orders: Orders, cutoffs: int | Sequence[Any], horizon: int) -> lis
         days = [end - horizon * j for j in range(cutoffs, 0, -1)]
     bad = [str(np.datetime64(d, "D")) for d in days if d <= start or d + horizon > end]
     if bad or not days:
-        most = max((end - start - 1) // horizon, 0)
+        most, longest = max((end - start - 1) // horizon, 0), (end - start - 1) // 2
+        if most:
+            hint = f"Try cutoffs={min(most, 4)}, or a model with a smaller horizon_days."
+        elif longest:
+            hint = f"Try cutoffs=1 with a model of horizon_days={longest}."
+        else:
+            hint = "The history is too short for a backtest."
         raise InputError(
             f"The orders run from {np.datetime64(start, 'D')} to {np.datetime64(end - 1, 'D')}: there is no history "
-            f"before, or there are no {horizon} days after, the cut-offs {', '.join(bad[:3])}. "
-            + (f"Try cutoffs={min(most, 4)}, or" if most else "Try")
-            + f" a model with a smaller horizon_days{'' if most else f' (at most {end - start - 1})'}."
+            f"before, or there are no {horizon} days after, the cut-offs {', '.join(bad[:3])}. {hint}"
         )
     return days
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -26,11 +27,15 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive times are UTC in this house
 Moment = str | datetime | np.datetime64
 
+_DAY_OR_MONTH_FIRST = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
+
 
 def to_us(moment: Any, *, name: str = "as_of") -> int:
     """Microseconds since 1970-01-01 UTC of a date, datetime or ISO string; no zone means UTC."""
     import pandas as pd
 
+    if isinstance(moment, (int, float)) or (isinstance(moment, str) and _DAY_OR_MONTH_FIRST.match(moment)):
+        raise InputError(f"{name}={moment!r} could be more than one date. Write it like {name}='2026-06-01'.")
     try:
         stamp = pd.Timestamp(moment)
     except (ValueError, TypeError) as error:

@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from nextbuy.mining.exposures import Purchases, purchases
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import DAY_US, to_frame
-from nextbuy.orders.read import read_orders
 from nextbuy.orders.table import Orders, codes_of, to_us
+from nextbuy.predict.asked import as_orders, check_ids
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
 from nextbuy.predict.ease import Ease
 from nextbuy.predict.evidence import Crowd, gather_evidence
@@ -99,7 +99,8 @@ class NextPurchase(BaseEstimator):
         if as_of is not None:
             orders = orders.before(as_of)
         if not len(orders):
-            raise InputError(f"There is no order to learn from before as_of={str(as_of)!r}.")
+            before = "" if as_of is None else f" before as_of={str(as_of)!r}"
+            raise InputError(f"There is no order to learn from{before}.")
         events = purchases(orders)
         category, names, durable, item_names = catalog_arrays(orders)
         self._cut = events.end
@@ -194,11 +195,9 @@ class NextPurchase(BaseEstimator):
             raise InputError(f"kind={kind!r} is not known. Try kind='all', 'new' or 'repeat'.")
         if not isinstance(k, (int, np.integer)) or k < 1:
             raise InputError(f"k={k!r} must be a whole number, at least 1.")
-        given = (
-            read_orders(list(orders), as_of=as_of)
-            if orders is not None and not isinstance(orders, Orders)
-            else orders
-        )
+        for name, ids in (("customers", customers), ("items", items), ("exclude", exclude)):
+            check_ids(name, ids)
+        given = as_orders(orders, as_of)
         cut = self._cut if as_of is None and given is None else self._cut_of(as_of, given)
         if as_of is not None and to_us(as_of) < self._known_before:
             return self._as_known(cut, as_of).predict(

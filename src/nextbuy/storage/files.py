@@ -160,6 +160,7 @@ def plain_text(table: pa.Table) -> pa.Table:
                 column.cast(pa.timestamp("s"), safe=False), "%Y-%m-%d" if is_day else "%Y-%m-%dT%H:%M:%S"
             )
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            column = column.cast(pa.string())  # one width of text: the join below takes no two
             risky = pc.match_substring_regex(column, _RISKY)
             column = pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
         columns[name] = column

@@ -1,0 +1,5 @@
+"""`python -m nextbuy.cli`: the command without its script."""
+
+from nextbuy.cli import main
+
+main()
