@@ -45,6 +45,51 @@ def test_numbers_flags_and_any_other_column(tmp_path):
     ]
 
 
+BAD = [
+    {"item_id": "a", "price": "x", "stock": "many", "durable": "ja", "unit_margin": "1"},
+    {"item_id": "b", "price": "-5", "stock": "-2", "durable": "?", "unit_margin": "-1"},
+    {"item_id": "c", "price": "10", "stock": "1e400", "durable": "yes", "unit_margin": "40"},
+    {"item_id": "d", "price": "", "stock": None, "durable": "n/a", "unit_margin": ""},
+    {"item_id": "d", "price": "again", "stock": "1", "durable": "0", "unit_margin": ""},
+]
+
+
+def test_values_that_cannot_be_are_named():
+    """Each bad number, flag, negative and margin has its column, count and place; blanks are no problem."""
+    catalog = read_catalog(BAD)
+    found = {(p["problem"], p["column"]): p for p in catalog.problems.to_pylist()}
+    assert {k: p["rows"] for k, p in found.items()} == {
+        ("duplicate_item", "item_id"): 1,
+        ("bad_number", "price"): 1,
+        ("bad_number", "stock"): 2,
+        ("bad_flag", "durable"): 2,
+        ("negative_value", "price"): 1,
+        ("negative_value", "stock"): 1,
+        ("margin_above_price", "unit_margin"): 1,
+    }
+    assert found["bad_number", "price"]["examples"] == ["row 1: item_id='a', price='x'"]
+    assert found["bad_flag", "durable"]["examples"][0] == "row 1: item_id='a', durable='ja'"
+    assert all(p["action"] and p["change"] for p in found.values())
+    assert catalog.table.column("price").to_pylist() == [None, None, 10.0, None]
+    assert catalog.table.column("stock").to_pylist() == [None, 0.0, None, None]
+    assert catalog.table.column("unit_margin").to_pylist() == [1.0, -1.0, 40.0, None]
+
+
+def test_problems_of_the_catalog_reach_the_orders():
+    """Whoever reads orders with a catalog sees its problems, marked as the catalog's, beside the lines'."""
+    lines = [{"customer_id": 1, "order_id": 1, "timestamp": "2026-01-01", "item_id": "a"}]
+    orders = read_orders(lines, catalog=BAD)
+    for found in (orders, read_orders(read_orders(lines), catalog=BAD)):
+        columns = found.problems.set_index("problem")["column"]
+        assert columns["bad_flag"] == "catalog.durable"
+        assert sorted(columns["bad_number"]) == ["catalog.price", "catalog.stock"]
+    assert orders.ledger == {"read": 1, "kept": 1, "merged": 0, "set_aside": 0}
+    with pytest.raises(InputError, match=r"bad_flag in catalog\.durable: 2 rows"):
+        read_orders(lines, catalog=BAD, on_problem="raise")
+    with pytest.raises(InputError, match=r"bad_flag in catalog\.durable: 2 rows"):
+        read_orders(read_orders(lines), catalog=BAD, on_problem="raise")
+
+
 def test_absent_columns_are_told():
     """A column the catalog lacks, and a catalog without ids, say what is there."""
     catalog = read_catalog([{"item_id": 1, "category": "tap"}])

@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nextbuy.orders import catalogchecks
 from nextbuy.orders.columns import likely
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.ids import is_text, one_array, read_ids
-from nextbuy.orders.numbers import read_numbers
 from nextbuy.orders.problems import Problems
 from nextbuy.orders.raw import Raw
 from nextbuy.orders.sources import open_source
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.orders.sources import Part
-
-NUMBERS = ("price", "unit_margin", "stock", "quantity_per")
-_TRUE, _FALSE = ("true", "t", "yes", "y", "1", "1.0"), ("false", "f", "no", "n", "0", "0.0")
 
 
 class Catalog:
@@ -111,7 +108,8 @@ def read_catalog(
     Returns
     -------
     Catalog
-        Of rows with one id the first stays; the others are named in `Catalog.problems`.
+        Of rows with one id the first stays; the others, and values that are no number, no flag, negative or
+        beyond reason, are named in `Catalog.problems`.
 
     Raises
     ------
@@ -135,7 +133,8 @@ def read_catalog(
             raise InputError(
                 f"The catalog needs a column {item!r}.{hint} Columns seen: {', '.join(part.names)}.{call}"
             )
-    raw = Raw(parts, {"item": item})
+    checked = {n: n for n in (*catalogchecks.NUMBERS, "durable") if n in names}
+    raw = Raw(parts, {"item": item, **checked})
     problems = Problems(parts)
     ids = read_ids(*raw.ids("item"))
     missing = np.flatnonzero(ids.codes < 0)
@@ -163,15 +162,21 @@ def read_catalog(
     problems.set_aside(again)
     columns = {"item_id": ids.values.take(pa.array(ids.codes[keep]))}
     for name in names:
-        if name != item:
+        if name == item:
+            continue
+        if name in catalogchecks.NUMBERS:
+            values = catalogchecks.numbers(problems, raw, name, keep)
+            columns[name] = pa.array(values, from_pandas=True)
+        else:
             columns[name] = _column(name, parts, keep)
+            if name == "durable":
+                columns[name] = catalogchecks.flags(problems, raw, name, keep, columns[name])
+    catalogchecks.margins(problems, raw, columns, keep)
     return Catalog(pa.table(columns), problems.table())
 
 
 def _column(name: str, parts: Sequence[Part], keep: NDArray[np.int64]) -> pa.Array:
     pieces = [p.load(name) if name in p.names else pa.chunked_array([pa.nulls(p.rows)]) for p in parts]
-    if name in NUMBERS:
-        return pa.array(read_numbers(pieces)[0][keep], from_pandas=True)
     kinds = {p.type for p in pieces if not pa.types.is_null(p.type)}
     kind = kinds.pop() if len(kinds) == 1 else pa.string()
     whole = one_array(pa.chunked_array([c for p in pieces for c in p.cast(kind).chunks], kind)).take(
@@ -183,12 +188,4 @@ def _column(name: str, parts: Sequence[Part], keep: NDArray[np.int64]) -> pa.Arr
         whole = pc.utf8_trim_whitespace(whole.cast(pa.string()))
         # a blank is an unknown value here too, but "NA" may be a real category
         whole = pc.if_else(pc.equal(whole, ""), pa.scalar(None, pa.string()), whole)
-    return _flags(whole) if name == "durable" else whole
-
-
-def _flags(values: pa.Array) -> pa.Array:
-    words = pc.utf8_lower(values.cast(pa.string()))
-    yes, no = (pc.is_in(words, pa.array(w)) for w in (_TRUE, _FALSE))
-    return pc.if_else(
-        yes, pa.scalar(value=True), pc.if_else(no, pa.scalar(value=False), pa.scalar(None, pa.bool_()))
-    )
+    return whole

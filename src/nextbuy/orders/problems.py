@@ -55,6 +55,7 @@ class Problems:
     parts: Sequence[Part]
     fate: NDArray[np.int8] = field(init=False)
     found: list[Problem] = field(default_factory=list)
+    of_catalog: pa.Table = field(default_factory=SCHEMA.empty_table)
 
     def __post_init__(self) -> None:
         self.starts = np.concatenate([[0], np.cumsum([p.rows for p in self.parts])]).astype(np.int64)
@@ -123,13 +124,20 @@ class Problems:
             )
             rows.append((p.code, p.column, sum(fates), *fates, p.examples, p.action, p.change))
         columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in SCHEMA]
-        return pa.table(
+        own = pa.table(
             [pa.array(list(c), f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
         )
+        return pa.concat_tables([own, self.of_catalog])
+
+    def add_catalog(self, found: pa.Table | None) -> None:
+        """Add what was found in the catalog; its columns are named catalog.price, its rows are no lines."""
+        if found is not None and found.num_rows:
+            names = [f"catalog.{c}" if c else "catalog" for c in found.column("column").to_pylist()]
+            self.of_catalog = found.set_column(1, SCHEMA.field("column"), pa.array(names, pa.string()))
 
     def raise_if_any(self) -> None:
         """Raise one error that lists every problem found."""
-        if not self.found:
+        if not self.found and not self.of_catalog.num_rows:
             return
         lines = [
             f"- {row['problem']}{row['column'] and ' in ' + row['column']}: {row['rows']:,} rows, "

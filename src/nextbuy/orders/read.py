@@ -6,6 +6,7 @@ import time as clock
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from nextbuy.orders import checks, linechecks
 from nextbuy.orders.catalog import Catalog, read_catalog
@@ -112,7 +113,7 @@ def read_orders(
         )
     items = catalog if catalog is None or isinstance(catalog, Catalog) else read_catalog(catalog)
     if isinstance(source, Orders):
-        return source if items is None else source._with(catalog=items)  # noqa: SLF001 - its own module family
+        return source if items is None else _with_catalog(source, items, on_problem)
     names = {
         "customer": customer,
         "order": order,
@@ -179,10 +180,28 @@ def read_orders(
     )
     if items is not None:
         linechecks.of_catalog(problems, raw, read, items)
+        problems.add_catalog(items.problems)
     if on_problem == "raise":
         problems.raise_if_any()
     orders.ledger, orders._problems = problems.ledger(), problems.table()  # noqa: SLF001 - known only now
     return orders
+
+
+def _with_catalog(orders: Orders, items: Catalog, on_problem: str) -> Orders:
+    """Give the same orders with a catalog, and with what was found in it."""
+    of_catalog = Problems([])
+    of_catalog.add_catalog(items.problems)
+    if on_problem == "raise":
+        of_catalog.raise_if_any()
+    made = orders._with(catalog=items)  # noqa: SLF001 - its own module family
+    # a catalog that the orders had before is gone, and its problems with it
+    own = [
+        c != "catalog" and not c.startswith("catalog.")
+        for c in orders.problem_table.column("column").to_pylist()
+    ]
+    lines = orders.problem_table.filter(pa.array(own, pa.bool_()))
+    made._problems = pa.concat_tables([lines, of_catalog.table()])  # noqa: SLF001 - its own module family
+    return made
 
 
 def _mapped(parts: Sequence[Part], names: dict[str, str | None], source: Any) -> dict[str, str | None]:
