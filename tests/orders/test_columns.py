@@ -90,6 +90,26 @@ def test_neither_customer_nor_order_is_an_error():
         read_orders([{"timestamp": "2026-01-01", "item_id": 1}])
 
 
+def test_no_call_is_advised_that_fails_again():
+    """Where no column comes near, the needed columns are told, not the call that was just made."""
+    for row, absent in (
+        ({"foo": 1, "bar": 2}, "No column 'timestamp' for time="),
+        ({"timestamp": "2026-01-01", "item_id": 1, "foo": 2}, "nothing says which lines"),
+    ):
+        with pytest.raises(InputError, match=absent) as caught:
+            read_orders([row])
+        message = str(caught.value)
+        assert f"Columns seen: {', '.join(row)}." in message
+        assert "Needed are a column of times (time=), one of items (item=)" in message
+        assert "Try" not in message
+    good = {"customer_id": 1, "order_id": 1, "timestamp": "2026-01-01", "item_id": 1}
+    with pytest.raises(
+        InputError, match=r"Name one of these\. Leave quantity= out if there is none\."
+    ) as caught:
+        read_orders([good], quantity="foo")
+    assert "Try" not in str(caught.value)
+
+
 def test_a_column_twice_is_an_error(tmp_path):
     """Two columns of one name cannot be told apart."""
     path = tmp_path / "a.csv"

@@ -47,8 +47,8 @@ class Read:
         self.bought = np.ones(rows, dtype=bool)
 
 
-def of_files(problems: Problems, raw: Raw) -> None:
-    """Malformed lines, and text that is not UTF-8."""
+def of_files(problems: Problems, raw: Raw, *, encoding: str | None) -> None:
+    """Malformed lines, and text that is not UTF-8 unless the caller named its encoding."""
     bad = [f"{p.label} line {line}: {text}" for p in raw.parts for line, text in p.malformed]
     problems.add_outside(
         "malformed_line",
@@ -58,7 +58,7 @@ def of_files(problems: Problems, raw: Raw) -> None:
         action="set aside: the number of fields is not that of the header",
         change="put quotes around values that hold the delimiter, in the file",
     )
-    for k, part in enumerate(raw.parts):
+    for k, part in enumerate(raw.parts if encoding is None else []):
         if part.encoding in {"utf-8", "utf-8-sig"} or not part.rows:
             continue
         texts = {n: part.load(n) for n in part.names}
@@ -70,10 +70,18 @@ def of_files(problems: Problems, raw: Raw) -> None:
             "encoding",
             "",
             rows + raw.starts[k],
-            action=f"read as {part.encoding}",
+            action=f"read as {part.encoding}"
+            if part.encoding.startswith("utf")
+            else f"guessed as {part.encoding}: look at the examples, whether the letters are right",
             show=partial(_strange_words, texts, int(raw.starts[k])),
-            change="encoding='latin-1' or another, or save the file as UTF-8",
+            change=f"if the letters are wrong try {_other_encodings(part.encoding)}; or save the file as UTF-8",
         )
+
+
+def _other_encodings(taken: str) -> str:
+    """Word the encodings that shops use beside the one taken."""
+    others = {"cp1252": "Western", "cp1251": "Cyrillic", "cp1250": "Central European", "latin-1": "Western"}
+    return " or ".join(f"encoding={e!r} ({letters})" for e, letters in others.items() if e != taken)
 
 
 def _strange_words(texts: Mapping[str, pa.ChunkedArray], start: int, rows: NDArray[np.int64]) -> list[str]:

@@ -73,6 +73,26 @@ def working_call(names: Sequence[str], mapping: Mapping[str, str | None], source
     return f"read_orders({', '.join([shown, *given])})"
 
 
+def _advice(names: Sequence[str], wanted: Mapping[str, str | None], source: object) -> str:
+    """Say what to do about absent columns: the call that works, or which columns are needed."""
+    present = {r: n for r, n in wanted.items() if n is not None and n in names}
+    call = working_call(names, present, source)
+    keyed = present.keys() & {"customer", "order"} or "customer=" in call or "order=" in call
+    if "'<the " in call or not keyed:
+        return (
+            "Needed are a column of times (time=), one of items (item=), and one of customers or of orders "
+            "(customer=, order=); give their names as they stand in the source."
+        )
+    optional = [
+        r for r, n in wanted.items() if r not in {*REQUIRED, *present} and n not in {None, DEFAULTS[r]}
+    ]
+    left = [f"{r}=" for r in optional if f"{r}=" not in call]
+    if left:
+        tail = f" Leave {' and '.join(left)} out if there is none."
+        return f"Try {call}.{tail}" if "=" in call else f"Name one of these.{tail}"
+    return f"Try {call}."
+
+
 def map_columns(
     names: Sequence[str], wanted: Mapping[str, str | None], source: object, *, where: str = ""
 ) -> dict[str, str | None]:
@@ -106,13 +126,13 @@ def map_columns(
             close = likely(role, names)
             hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
             lines.append(f"No column {wanted[role]!r} for {role}=.{hint}")
-        raise InputError(" ".join([*lines, seen, f"Try {working_call(names, mapping, source)}."]))
+        raise InputError(" ".join([*lines, seen, _advice(names, wanted, source)]))
     if mapping.get("customer") is None and mapping.get("order") is None:
         close = likely("customer", names) + likely("order", names)
         hint = f" Did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise InputError(
             f"Neither a customer column ({wanted['customer']!r}) nor an order column ({wanted['order']!r}): "
             f"nothing says which lines belong together.{hint} {seen} "
-            f"Try {working_call(names, mapping, source)}."
+            f"{_advice(names, wanted, source)}"
         )
     return mapping

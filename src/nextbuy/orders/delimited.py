@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ def read_delimited(path: Path, *, wanted: Collection[str], encoding: str | None 
     wanted : collection of str
         Column names looked for; they decide between delimiters.
     encoding : str or None
-        None: UTF-8 where the bytes are, else UTF-16 by its mark or zeros, else cp1252.
+        None: UTF-8 where the bytes are, else UTF-16 by its mark or zeros, else cp1251 or cp1252 as guessed.
 
     Raises
     ------
@@ -91,7 +92,16 @@ def _candidates(path: Path, head: bytes) -> list[str]:
             f"{path.name} is binary, not text. nextbuy reads .csv, .csv.gz and .parquet: "
             "check the file's type."
         )
-    return ["utf-8", "cp1252", "latin-1"]
+    return ["utf-8", *(["cp1251"] if _cyrillic(head) else []), "cp1252", "latin-1"]
+
+
+def _cyrillic(head: bytes) -> bool:
+    """Guess whether single bytes are Cyrillic: words of letters beyond ASCII, not one here and there."""
+    runs = re.findall(rb"[\x80-\xff]+", head)
+    high = b"".join(runs)
+    long = sum(len(r) for r in runs if len(r) > 2)
+    letters = len(re.findall(rb"[\xc0-\xff\xa8\xb8\xb9]", high))
+    return bool(high) and long > 0.7 * len(high) and letters > 0.95 * len(high)
 
 
 def _decode(head: bytes, codec: str) -> list[str]:

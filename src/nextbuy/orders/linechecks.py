@@ -189,6 +189,9 @@ def of_orders(
     name, show = raw.name("order"), raw.show("order", "customer", "item")
     if merged:
         rows = repeated([c, o, i, day])
+        # which line stays is decided by what it says, never by where it stands
+        at = kept[rows]
+        rows = rows[np.lexsort((read.price[at], read.quantity[at], read.times.us[at]))]
         again = kept[later_copies(rows, (a[rows] for a in (c, o, i, day)))]
         problems.add(
             "repeated_line",

@@ -70,7 +70,8 @@ def read_orders(
     timezone : str, default "UTC"
         The zone of times that carry none, such as "Europe/Berlin". Everything inside is UTC.
     encoding : str, optional
-        Of text files. Without it: UTF-8 or UTF-16 where the bytes are, else Windows-1252.
+        Of text files. Without it: UTF-8 or UTF-16 where the bytes are, else Windows-1252 or, where
+        letters beyond ASCII stand in runs, Windows-1251 (Cyrillic): a guess, named as one.
     on_problem : {"keep", "raise"}, default "keep"
         "keep" handles what the checks find and lists it in `Orders.problems`; "raise" makes it one error.
 
@@ -128,7 +129,7 @@ def read_orders(
     )
     raw = Raw(parts, _mapped(parts, names, source))
     problems = Problems(parts)
-    checks.of_files(problems, raw)
+    checks.of_files(problems, raw, encoding=encoding)
     checks.of_rows(problems, raw)
     checks.of_columns(problems, raw, names)
 
