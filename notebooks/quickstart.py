@@ -64,9 +64,8 @@ round(links.probability("tiles", "bathtub", elapsed_days=20, horizon_days=14), 3
 # The checklist at the till: no customer needed.
 
 # %%
-rules = nb.AssociationRules(min_support=0.002).fit(orders)
-tile = sample.catalog.loc[sample.catalog["category"] == "tiles", "item_id"].iloc[0]
-rules.complete([tile], k=5)
+rules = nb.AssociationRules(min_support=0.001, level="category").fit(orders)
+rules.complete(["tiles"], k=5)
 
 # %% [markdown]
 # ## Who buys what next
