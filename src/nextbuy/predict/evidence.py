@@ -10,6 +10,7 @@ from scipy import sparse
 
 from nextbuy.mining.measures import wilson_interval
 from nextbuy.predict.ease import Ease
+from nextbuy.predict.triggers import FIGURES
 from nextbuy.timing.repurchase import remaining, rhythm
 from nextbuy.timing.windows import best_windows
 
@@ -180,19 +181,7 @@ def _sequence(
         rows, trigger = rows[trigger >= 0], trigger[trigger >= 0]
         rule, day = triggers.rule[trigger], triggers.day[trigger]
         windows = best_windows(links.table, rule, (h.cut - 1 - day).astype(np.float64))
-        figures = {
-            name: getattr(links, name)[rule]
-            for name in (
-                "exposed",
-                "followed",
-                "confidence",
-                "confidence_low",
-                "confidence_high",
-                "lag_p10",
-                "lag_p50",
-                "lag_p90",
-            )
-        }
+        figures = {name: getattr(links, name)[rule] for name in FIGURES}
         e.put(
             rows,
             source="sequence",

@@ -13,7 +13,7 @@ from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repe
 from nextbuy.predict.ease import Ease
 from nextbuy.predict.heads import Head
 from nextbuy.predict.items import Items
-from nextbuy.predict.triggers import Links
+from nextbuy.predict.triggers import FIGURES, Links
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -158,19 +158,7 @@ def _links(events: Purchases, cut: int, window_days: int, *, by_category: bool) 
     antecedent, consequent = kept[mined.antecedent], kept[mined.consequent]
     by = np.lexsort((consequent, antecedent))
     table = replace(mined.table, hazard=mined.table.hazard[by])
-    figures: dict[str, Any] = {
-        name: mined.columns[name][by]
-        for name in (
-            "exposed",
-            "followed",
-            "confidence",
-            "confidence_low",
-            "confidence_high",
-            "lag_p10",
-            "lag_p50",
-            "lag_p90",
-        )
-    }
+    figures: dict[str, Any] = {name: mined.columns[name][by] for name in FIGURES}
     return Links(
         antecedent[by],
         consequent[by],

@@ -107,11 +107,8 @@ class NextPurchase(BaseEstimator):
         # within its last day the model has seen what an earlier moment of that day must not know
         self._known_before = self._cut * DAY_US if orders.known_before is None else orders.known_before
         self._timeline = Timeline.of(events)
-        self.item_ids_, self.customer_ids_, self.backend_ = (
-            orders.item_ids,
-            orders.customer_ids,
-            orders.backend,
-        )
+        self.item_ids_, self.customer_ids_ = orders.item_ids, orders.customer_ids
+        self.backend_ = orders.backend
         self._category_names, self._item_names = names, item_names
         self.learned_ = learn(
             self._timeline,

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 
     from nextbuy.predict.history import History
 
+# what a rule tells about itself in a prediction
+FIGURES = (
+    "exposed",
+    "followed",
+    "confidence",
+    "confidence_low",
+    "confidence_high",
+    "lag_p10",
+    "lag_p50",
+    "lag_p90",
+)
+
 
 @dataclass(frozen=True)
 class Links:
