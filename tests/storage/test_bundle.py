@@ -290,12 +290,12 @@ def test_readers_never_see_half_a_model(links, rules, tmp_path):
         "kinds = {type(nb.load(sys.argv[1])).__name__ for _ in range(60)}\n"
         "print(' '.join(sorted(kinds)))"
     )
-    reader = subprocess.Popen(
-        [sys.executable, "-c", code, tmp_path / "model"], stdout=subprocess.PIPE, text=True
-    )
+    command = [sys.executable, "-c", code, tmp_path / "model"]
     turn = 0
-    while reader.poll() is None:
-        turn += 1
-        nb.save((links, rules)[turn % 2], tmp_path / "model")
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as reader:
+        while reader.poll() is None:
+            turn += 1
+            nb.save((links, rules)[turn % 2], tmp_path / "model")
+        said = reader.communicate()[0]
     assert reader.returncode == 0
-    assert set(reader.communicate()[0].split()) <= {"AssociationRules", "SequentialRules"}
+    assert set(said.split()) <= {"AssociationRules", "SequentialRules"}
