@@ -8,6 +8,7 @@ from scipy import integrate, stats
 
 from nextbuy.mining.measures import benjamini_hochberg, wilson_interval
 from nextbuy.mining.null import Prior, direction, fit_prior, rake, squash
+from nextbuy.mining.taste import taste
 
 PRIOR = Prior(np.array([0.6, 0.3, 0.1]), np.array([4.0, 2.0, 0.8]), np.array([5.0, 1.5, 0.1]))
 
@@ -68,16 +69,52 @@ def test_direction_is_a_binomial_test(forward, backward, ahead, behind):
     assert made.low[0] <= made.ratio[0] <= made.high[0]
 
 
-@given(st.integers(1, 300), st.floats(0.01, 100))
+@given(st.integers(1, 300), st.floats(0.01, 100), st.integers(0, 60), st.floats(0.01, 60))
 @settings(max_examples=60, deadline=None)
-def test_p_value_is_the_tail_of_the_null_mixture(observed, expected):
-    """The p-value is the tail of the negative binomials of the two null components."""
-    made = PRIOR.p_value(np.array([float(observed)]), np.array([expected]))[0]
-    tails = [
-        stats.nbinom.sf(observed - 1, a, b / (b + expected))
-        for a, b in zip(PRIOR.shape[:2], PRIOR.rate[:2], strict=True)
-    ]
-    assert made == pytest.approx(2 / 3 * tails[0] + 1 / 3 * tails[1], rel=1e-7, abs=1e-300)
+def test_p_value_is_the_tail_given_the_reverse_order(observed, expected, reverse, behind):
+    """The p-value is the negative binomials' tail, weighed by how well each component explains the reverse count."""
+    arrays = (np.array([float(v)]) for v in (observed, expected, reverse, behind))
+    made = PRIOR.p_value(*arrays)[0]
+    explains = stats.nbinom.pmf(reverse, PRIOR.shape, PRIOR.rate / (PRIOR.rate + behind)) * PRIOR.weight
+    shape, rate = PRIOR.shape + reverse, PRIOR.rate + behind
+    tails = stats.nbinom.sf(observed - 1, shape, rate / (rate + expected))
+    assert made == pytest.approx(explains @ tails / explains.sum(), rel=1e-6, abs=1e-280)
+
+
+def test_p_value_is_uniform_where_both_orders_share_one_ratio():
+    """Of pairs that taste alone binds, in either order, 5 % fall below .05 and one in a thousand below .001."""
+    random = np.random.default_rng(7)
+    n = 200_000
+    ahead, behind = random.gamma(2.0, 4.0, n) + 0.5, random.gamma(2.0, 4.0, n) + 0.5
+    component = random.choice(3, n, p=PRIOR.weight)
+    ratio = random.gamma(PRIOR.shape[component], 1 / PRIOR.rate[component])
+    forward, backward = random.poisson(ratio * ahead), random.poisson(ratio * behind)
+    p = np.where(forward > 0, PRIOR.p_value(np.maximum(forward, 1.0), ahead, backward, behind), 1.0)
+    for level in (0.05, 0.001):
+        # counts are discrete: the share may only fall short
+        assert level * 0.6 < (p <= level).mean() < level * 1.1
+
+
+def test_taste_of_planted_groups_is_found_and_a_single_link_is_not_taste():
+    """Items of one group have the planted ratio, strangers one; a pair bound ten times over changes nothing of it."""
+    random = np.random.default_rng(2)
+    n = 240
+    group = random.integers(0, 4, n)
+    alike = group[:, None] == group[None, :]
+    expected = np.full((n, n), 2.0)
+    ratio = np.where(alike, 2.2, 0.6)
+    observed = random.poisson(expected * ratio).astype(float)
+    observed[3, 5] = 80
+    off = ~np.eye(n, dtype=bool)
+    found = taste(observed, expected, include=off)
+    # capping takes a little of the strongest
+    assert 1.9 < found[off & alike].mean() <= 2.2
+    assert found[off & ~alike].mean() == pytest.approx(0.6, rel=0.05)
+    assert found[off & alike].std() < 0.25
+    assert found[3, 5] < 2.6
+    noise = taste(random.poisson(expected).astype(float), expected, include=off)
+    np.testing.assert_allclose(noise[off], 1.0, atol=0.35)
+    assert noise[off].std() < 0.05
 
 
 @pytest.mark.parametrize(("observed", "expected"), [(0, 0.5), (3, 1.0), (40, 4.0), (2, 30.0)])
@@ -108,7 +145,8 @@ def test_prior_finds_the_planted_signal():
     ratio[:100] = 8.0
     observed = random.poisson(expected * ratio)
     prior = fit_prior(squash(observed, expected))
-    p = prior.p_value(observed.astype(float), expected)
+    # the reverse order says that nothing but chance binds them
+    p = prior.p_value(observed.astype(float), expected, expected.round(), expected)
     p = np.where(observed > 0, p, 1.0)
     assert (p[100:] < 0.05).mean() == pytest.approx(0.05, abs=0.02)
     big = expected[:100] > 3

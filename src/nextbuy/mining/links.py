@@ -12,6 +12,7 @@ from nextbuy.mining import lags as lag_tables
 from nextbuy.mining import null
 from nextbuy.mining.exposures import Occurrence, PairCounts, Purchases, count_pairs, expected_followers
 from nextbuy.mining.measures import benjamini_hochberg, wilson_interval
+from nextbuy.mining.taste import taste
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,8 +66,9 @@ def mine(
     def count(part: Purchases) -> PairCounts:
         return count_pairs(part, window_days=window_days, burn_in_days=burn_in_days, occurrence=occurrence)
 
-    def estimate(part: PairCounts, rounds: int) -> _Estimate:
-        return _estimate(part.followed, expected_followers(part, occurrence=occurrence), rounds=rounds)
+    def estimate(part: PairCounts, rounds: int, known: NDArray | None = None) -> _Estimate:
+        base = expected_followers(part, occurrence=occurrence)
+        return _estimate(part.followed, base, rounds=rounds, known=known)
 
     halves = [count(events.where(events.half == side)) for side in (False, True)] if cross_fit else []
     counts = halves[0] + halves[1] if cross_fit else count(events)
@@ -77,7 +79,7 @@ def mine(
     keep &= True if antecedents is None else np.isin(a, antecedents)
     keep &= True if consequents is None else np.isin(b, consequents)
     tests = tests.where(keep)
-    lift, lift_low = whole.prior.posterior(*whole.at(tests.a, tests.b))
+    lift, lift_low = whole.lifts().posterior(*whole.at(tests.a, tests.b))
     order = np.lexsort((tests.b, tests.a, -lift_low))
     tests, lift, lift_low = tests.where(order), lift[order], lift_low[order]
     a, b, d = tests.a, tests.b, tests.direction
@@ -92,7 +94,7 @@ def mine(
     low, high = wilson_interval(confidence * effective, effective)
     quantiles = table.quantiles(0.1, 0.5, 0.9)
     chance = np.minimum(lags.by_chance / np.maximum(lags.both, 1), 1)
-    parts = [estimate(half, 1) for half in halves]
+    parts = [estimate(half, 1, whole.taste) for half in halves]
     columns = {
         "exposed": exposed,
         "followed": followed,
@@ -135,11 +137,17 @@ def frequent(events: Purchases, buyers: int) -> tuple[Purchases, NDArray[np.int6
 
 @dataclass(frozen=True)
 class _Estimate:
-    """Observed and expected followers of all ordered pairs, and the spread of their ratio."""
+    """Observed and expected followers of all ordered pairs, how the ratio is spread over pairs, what taste does."""
 
     observed: NDArray[np.int32]
     expected: NDArray[np.float64]
     prior: null.Prior
+    taste: NDArray[np.float64]
+
+    def lifts(self) -> null.Prior:
+        """The spread of the ratio over all ordered pairs, links included: the prior of a rule's own lift."""
+        off = ~np.eye(len(self.observed), dtype=bool)
+        return null.fit_prior(null.squash(self.observed[off], self.expected[off]))
 
     def at(self, a: NDArray, b: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Observed and expected of chosen pairs."""
@@ -148,7 +156,7 @@ class _Estimate:
     def test(self, a: NDArray, b: NDArray) -> _Tests:
         """Test chosen pairs against the null (among all ordered pairs) and against their reverse."""
         (forward, ahead), (backward, behind) = self.at(a, b), self.at(b, a)
-        p, n = self.prior.p_value(forward, ahead), len(self.observed)
+        p, n = self.prior.p_value(forward, ahead, backward, behind), len(self.observed)
         q = benjamini_hochberg(p, tests=n * (n - 1))
         return _Tests(a, b, p, q, null.direction(forward, backward, ahead, behind))
 
@@ -181,26 +189,38 @@ class _Tests:
         )
 
 
-def _estimate(observed: NDArray[np.int32], base: NDArray[np.float64], *, rounds: int = 3) -> _Estimate:
-    """Match the margins and fit the null, leaving out the cells that stand out, until no more of them do.
+def _estimate(
+    observed: NDArray[np.int32],
+    base: NDArray[np.float64],
+    *,
+    rounds: int = 3,
+    known: NDArray[np.float64] | None = None,
+) -> _Estimate:
+    """Match margins and taste and fit the null, leaving out the cells that stand out, until no more of them do.
 
     Without this, a shop of few categories has its strongest links inside its own margins: six strong followers of
-    tiles would raise what is expected after tiles.
+    tiles would raise what is expected after tiles. Taste is taken from the second round on, once, or as `known`. The
+    null is that of both orders together, without pairs of which one order stands out.
     """
-    off = ~np.eye(len(base), dtype=bool)
-    include = off
-    for _ in range(rounds):
-        expected = null.rake(base, observed.astype(np.float64), include=include)
-        prior = null.fit_prior(null.squash(observed[off], expected[off]))
-        standing = np.zeros(base.shape, dtype=bool)
+    off, seen = ~np.eye(len(base), dtype=bool), observed.astype(np.float64)
+    include, ratio, expected = off, known, base
+    upper = np.triu(off)
+    for turn in range(rounds):
+        if ratio is None and turn:
+            ratio = taste(seen, expected, include=include)
+        expected = null.rake(base if ratio is None else base * ratio, seen, include=include)
+        alike = upper & include & include.T
+        cells = null.squash((observed + observed.T)[alike], (expected + expected.T)[alike])
+        prior = null.fit_prior(cells)
+        made = _Estimate(observed, expected, prior, np.ones((1, 1)) if ratio is None else ratio)
         a, b = np.nonzero((observed >= 3) & (observed > 2 * expected))
-        p = prior.p_value(observed[a, b].astype(np.float64), expected[a, b])
-        out = benjamini_hochberg(p, tests=int(off.sum())) <= 0.05
+        out = made.test(a, b).passes(DIRECTED)
+        standing = np.zeros(base.shape, dtype=bool)
         standing[a[out], b[out]] = True
-        if np.array_equal(include, off & ~standing):
+        if turn and np.array_equal(include, off & ~standing):
             break
         include = off & ~standing
-    return _Estimate(observed, expected, prior)
+    return made
 
 
 def _replicated_share(parts: list[_Estimate], fdr: float, followed: float) -> float:

@@ -1,10 +1,11 @@
 """What chance, taste and activity alone would give, and which pairs go beyond it.
 
-Expected counts are matched to both margins, then the observed/expected ratios of all pairs are described by a
-mixture of three gammas; its lower components are the empirical null. References: DuMouchel, "Bayesian data mining
-in large frequency tables", The American Statistician 53 (1999); Efron, "Large-scale simultaneous hypothesis
-testing", JASA 99 (2004); Hallas, "Evidence of depression provoked by cardiovascular medication: a prescription
-sequence symmetry analysis", Epidemiology 7 (1996).
+Expected counts are matched to both margins, then the observed/expected ratios of all pairs, both orders together, are
+described by a mixture of three gammas. What binds two items without an order (a taste, a hobby) raises A then B and B
+then A alike: the mixture says how strong such bonds are in this shop, and the customers who bought B first say how
+strong this one is. References: DuMouchel, "Bayesian data mining in large frequency tables", The American Statistician
+53 (1999); Efron, "Large-scale simultaneous hypothesis testing", JASA 99 (2004); Hallas, "Evidence of depression
+provoked by cardiovascular medication: a prescription sequence symmetry analysis", Epidemiology 7 (1996).
 """
 
 from __future__ import annotations
@@ -75,17 +76,11 @@ def squash(observed: NDArray, expected: NDArray[np.float64], *, width: float = 0
 
 @dataclass(frozen=True)
 class Prior:
-    """A mixture of gammas over the true ratio observed/expected, by rising mean; the last one is signal."""
+    """A mixture of gammas over the true ratio observed/expected, by rising mean."""
 
     weight: NDArray[np.float64]
     shape: NDArray[np.float64]
     rate: NDArray[np.float64]
-
-    @property
-    def null(self) -> NDArray[np.float64]:
-        """Weights of the null components, summing to one."""
-        w: NDArray[np.float64] = self.weight[:-1] / self.weight[:-1].sum()
-        return w
 
     def log_density(self, observed: NDArray, expected: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log marginal (negative binomial) probability of each cell under each component: (3, cells)."""
@@ -96,11 +91,22 @@ class Prior:
             ]
         )
 
-    def p_value(self, observed: NDArray, expected: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Chance of a count (of at least 1) this high under the null components."""
+    def p_value(
+        self,
+        observed: NDArray,
+        expected: NDArray[np.float64],
+        reverse: NDArray,
+        reverse_expected: NDArray[np.float64],
+    ) -> NDArray[np.float64]:
+        """Chance of a count (of at least 1) this high if both orders share one ratio, given the reverse count.
+
+        The reverse count turns the mixture into its posterior; the tail is that of its negative binomials.
+        """
+        joint = self.log_density(reverse, reverse_expected) + np.log(self.weight)[:, None]
+        share = np.exp(joint - special.logsumexp(joint, axis=0))
         p = np.zeros(np.shape(observed))
-        for w, a, b in zip(self.null, self.shape[:-1], self.rate[:-1], strict=True):
-            p += w * special.betainc(observed, a, expected / (b + expected))
+        for w, a, b in zip(share, self.shape, self.rate, strict=True):
+            p += w * special.betainc(observed, a + reverse, expected / (b + reverse_expected + expected))
         return np.minimum(p, 1.0)
 
     def posterior(self, observed: NDArray, expected: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
