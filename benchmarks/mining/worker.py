@@ -20,27 +20,43 @@ Lines = tuple[Any, Any, Any, Any]  # order code, item code, customer by order, h
 def lines(path: str) -> Lines:
     """Read a history into codes; lines of one customer on one day are one order."""
     import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    def codes(column: pa.ChunkedArray) -> Any:
-        coded = column.combine_chunks()
-        coded = coded.combine_chunks() if isinstance(coded, pa.ChunkedArray) else coded
-        return coded.dictionary_encode().indices.to_numpy()
+    def read(*columns: str) -> Any:
+        with pq.ParquetFile(path, read_dictionary=[c for c in columns if c.endswith("_id")]) as file:
+            return file.read(columns=list(columns), use_threads=False).unify_dictionaries()
 
-    generated = "basket" in pq.read_schema(path).names
+    def to_numpy(chunk: Any) -> Any:
+        # arrow's own way imports pandas, which no other step of some methods needs
+        whole = np.frombuffer(chunk.buffers()[1], f"int{chunk.type.bit_width}")
+        return whole[chunk.offset : chunk.offset + len(chunk)]
+
+    def codes(column: Any) -> Any:
+        return np.concatenate([to_numpy(chunk.indices) for chunk in column.chunks])
+
+    def numbers(column: Any) -> Any:
+        return np.concatenate([to_numpy(c.view(f"int{c.type.bit_width}")) for c in column.chunks])
+
+    with pq.ParquetFile(path) as file:
+        generated = "basket" in file.schema_arrow.names
     if generated:
-        table = pq.read_table(path, columns=["customer", "basket", "item"])
-        customer, order = table["customer"].to_numpy(), table["basket"].to_numpy()
+        table = read("customer", "basket", "item")
+        customer, order, item = (numbers(column) for column in table.columns)
         of_order = np.zeros(int(order.max()) + 1, np.int32)
         of_order[order] = customer
-        return order, codes(table["item"]), of_order, len(of_order)
-    table = pq.read_table(path, columns=["customer_id", "timestamp", "item_id"])
-    day = pc.cast(table["timestamp"], pa.int64()).to_numpy() // 86_400_000_000
-    key = codes(table["customer_id"]).astype(np.int64) * 100_000 + day
-    known, order = np.unique(key, return_inverse=True)
-    return order, codes(table["item_id"]), (known // 100_000).astype(np.int32), len(known)
+        known = np.zeros(int(item.max()) + 1, bool)
+        known[item] = True
+        return order, (np.cumsum(known, dtype=np.int32) - 1)[item], of_order, len(of_order)
+    table = read("customer_id", "timestamp", "item_id")
+    day = numbers(table["timestamp"]) // 86_400_000_000
+    day -= day.min()
+    span = int(day.max()) + 1
+    key = codes(table["customer_id"]) * np.int64(span) + day
+    known = np.zeros(int(key.max()) + 1, bool)
+    known[key] = True
+    order = (np.cumsum(known, dtype=np.int32) - 1)[key]
+    of_order = (np.flatnonzero(known) // span).astype(np.int32)
+    return order, codes(table["item_id"]), of_order, len(of_order)
 
 
 def as_lists(path: str) -> list[list[int]]:
@@ -59,13 +75,13 @@ def baskets_of(path: str) -> Any:
     from dataclasses import replace
 
     import numpy as np
-    import pyarrow as pa
 
     from nextbuy.mining.baskets import from_codes
+    from nextbuy.orders.arrays import to_arrow
 
     order, item, customer, n = lines(path)
-    made = from_codes(order, item, item_ids=pa.array(np.arange(int(item.max()) + 1)), n_orders=n)
-    return replace(made, customer=customer, customer_ids=pa.array(np.arange(int(customer.max()) + 1)))
+    made = from_codes(order, item, item_ids=to_arrow(np.arange(int(item.max()) + 1)), n_orders=n)
+    return replace(made, customer=customer, customer_ids=to_arrow(np.arange(int(customer.max()) + 1)))
 
 
 def nextbuy_itemsets(path: str, min_support: float, max_length: int | None) -> dict[str, int]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from nextbuy.mining import baskets as basket_lists
 from nextbuy.mining.baskets import Baskets
@@ -171,6 +170,8 @@ class AssociationRules(Completion):
         before, known = self._baskets, self._names
         self._baskets = before.merged(more)
         if known is not None and names is not None:
+            import pyarrow.compute as pc
+
             ids, both = pa.concat_arrays([before.item_ids, more.item_ids]), pa.concat_arrays([known, names])
             self._names = both.take(pc.index_in(self._baskets.item_ids, ids))
         return self._mine()

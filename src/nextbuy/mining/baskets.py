@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from nextbuy.orders.arrays import to_arrow, to_numpy
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.lines import mix
 
@@ -123,7 +123,7 @@ class Baskets:
             self,
             item=new[self.item],
             item_tie=self.item_tie[old],
-            item_ids=self.item_ids.take(pa.array(old)),
+            item_ids=taken(self.item_ids, old),
             ancestor=up,
         )
 
@@ -221,6 +221,8 @@ def from_lists(lists: Iterable[Sequence[Any]]) -> Baskets:
 
 def _order_weight(orders: Orders, weight: str) -> NDArray[np.float64]:
     """Money by order in steps of 1/1024: what was paid ("revenue") or earned ("margin") for all its items."""
+    import pyarrow.compute as pc
+
     each = orders.price
     if weight == "margin":
         if orders.catalog is None:
@@ -246,6 +248,8 @@ def _at_level(baskets: Baskets, orders: Orders, level: str) -> Baskets:
 
     Not by `Orders.level` itself: that numbers the orders anew, while weights and order ids keep theirs.
     """
+    import pyarrow.compute as pc
+
     assert orders.catalog is not None
     names = orders.catalog.column(level, orders.item_ids).cast(pa.string())
     coded = pc.coalesce(names, orders.item_ids.cast(pa.string())).dictionary_encode()
@@ -271,6 +275,8 @@ def _at_level(baskets: Baskets, orders: Orders, level: str) -> Baskets:
 
 def _with_categories(baskets: Baskets, orders: Orders) -> Baskets:
     """Add each order's categories to its items, and remember which category is whose."""
+    import pyarrow.compute as pc
+
     assert orders.catalog is not None
     own_ids = orders.item_ids.cast(pa.string())
     names = orders.catalog.column("category", orders.item_ids).cast(pa.string())
@@ -319,7 +325,18 @@ def id_array(ids: Sequence[Any]) -> pa.Array:
         ) from error
 
 
+def taken(ids: pa.Array, at: NDArray) -> pa.Array:
+    """Give the ids at some places; whole numbers by numpy: arrow's kernels take 40 ms to import."""
+    if pa.types.is_integer(ids.type) and not ids.null_count:
+        return to_arrow(to_numpy(ids)[at])
+    return ids.take(to_arrow(at))
+
+
 def _id_order(ids: pa.Array) -> NDArray[np.int64]:
+    if pa.types.is_integer(ids.type) and not ids.null_count:
+        return np.argsort(to_numpy(ids), kind="stable")
+    import pyarrow.compute as pc
+
     order: NDArray[np.int64] = pc.array_sort_indices(ids).to_numpy().astype(np.int64)
     return order
 
@@ -335,6 +352,8 @@ def _union(first: pa.Array, second: pa.Array) -> tuple[pa.Array, NDArray[np.int3
 
 def codes(ids: pa.Array, known: pa.Array) -> NDArray[np.int64]:
     """Give the code in `known` of each id, -1 where unknown."""
+    import pyarrow.compute as pc
+
     if not len(known) or not len(ids):
         return np.full(len(ids), -1, np.int64)
     if is_text(known) or is_text(ids):

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nextbuy.mining.special import log_factorial
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -129,10 +131,9 @@ def fisher(counts: Counts) -> NDArray[np.float64]:
 
 def hypergeometric_tail(x: NDArray, drawn: NDArray, marked: NDArray, total: NDArray) -> NDArray[np.float64]:
     """P(at least x marked among `drawn` out of `total`), by summing the shorter tail outwards from x."""
-    from scipy.special import gammaln
 
     def log_choose(n: NDArray, k: NDArray) -> NDArray:
-        chosen: NDArray = gammaln(n + 1.0) - gammaln(k + 1.0) - gammaln(n - k + 1.0)
+        chosen: NDArray = log_factorial(n) - log_factorial(k) - log_factorial(n - k)
         return chosen
 
     low = np.maximum(0, drawn + marked - total)
@@ -141,21 +142,34 @@ def hypergeometric_tail(x: NDArray, drawn: NDArray, marked: NDArray, total: NDAr
     inside = (start >= low) & (start <= np.minimum(drawn, marked))
     at = np.where(inside, start, low)
     first = np.exp(log_choose(marked, at) + log_choose(total - marked, drawn - at) - log_choose(total, drawn))
-    tail = np.zeros(len(x))
-    rows = np.flatnonzero(inside)
-    term, i = np.ones(len(rows)), at[rows].astype(np.float64)
-    up, k, m, n = upper[rows], drawn[rows], marked[rows], total[rows]
-    while len(rows):
-        tail[rows] += term
-        rise = (k - i) * (m - i) / ((i + 1) * (n - k - m + i + 1))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            fall = i * (n - k - m + i) / ((k - i + 1) * (m - i + 1))
-        term = term * np.where(up, rise, fall)
-        i = i + np.where(up, 1, -1)
-        go = term > tail[rows] * 1e-17
-        rows, term, i, up, k, m, n = rows[go], term[go], i[go], up[go], k[go], m[go], n[go]
+    tail: NDArray[np.float64] = np.zeros(len(x))
+    for side, step in ((upper, 1.0), (~upper, -1.0)):
+        rows = np.flatnonzero(inside & side)
+        i, k, m, n = (v[rows].astype(np.float64) for v in (at, drawn, marked, total))
+        tail[rows] = _outwards(i, k, m, n, step=step)
     tail *= first
     return np.clip(np.where(upper, tail, 1.0 - tail), 0.0, 1.0)
+
+
+def _outwards(i: NDArray, k: NDArray, m: NDArray, n: NDArray, *, step: float) -> NDArray[np.float64]:
+    """Sum the probabilities from i upwards (step 1) or downwards (-1), relative to that of i."""
+    rest = n - k - m
+    if step < 0:  # the same walk with the roles of drawn and not drawn changed
+        i, rest, m = k - i, m - k, n - m
+    rows: NDArray[np.int64] = np.arange(len(i))
+    out: NDArray[np.float64] = np.ones(len(i))
+    term, total = out.copy(), out.copy()
+    while len(rows):
+        for _ in range(4):
+            term = term * ((k - i) * (m - i) / ((i + 1) * (rest + i + 1)))
+            total += term
+            i = i + 1
+        go = term > total * 1e-17
+        if not go.all():
+            out[rows[~go]] = total[~go]
+            rows, i, k, m = rows[go], i[go], k[go], m[go]
+            rest, term, total = rest[go], term[go], total[go]
+    return out
 
 
 def benjamini_hochberg(p_value: NDArray[np.float64], *, tests: int) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from nextbuy.mining.baskets import taken
 from nextbuy.mining.measures import (
     Counts,
     benjamini_hochberg,
@@ -18,6 +19,7 @@ from nextbuy.mining.measures import (
 )
 from nextbuy.mining.prior import Prior, fit_prior
 from nextbuy.mining.rules import Rules, says_something_new
+from nextbuy.orders.arrays import to_arrow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -166,8 +168,8 @@ def id_lists(sets: Itemsets, numbers: NDArray, item_ids: pa.Array) -> pa.Array:
     size = sets.length[numbers]
     ends = np.cumsum(size)
     at = np.repeat(sets.offsets[numbers] - (ends - size), size) + np.arange(int(ends[-1]) if len(ends) else 0)
-    offsets = pa.array(np.concatenate([[0], ends]), pa.int64())
-    return pa.LargeListArray.from_arrays(offsets, item_ids.take(pa.array(sets.codes[at])))
+    offsets = to_arrow(np.concatenate([[0], ends]).astype(np.int64))
+    return pa.LargeListArray.from_arrays(offsets, taken(item_ids, sets.codes[at]))
 
 
 def frame(columns: dict[str, Any], backend: str) -> Any:

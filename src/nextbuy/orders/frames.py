@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import pyarrow as pa
 
+from nextbuy.orders.arrays import to_arrow
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,7 +21,7 @@ def to_table(columns: Mapping[str, Any]) -> pa.Table:
     """Gather arrays of one length, numpy or arrow, into an arrow table in the given order."""
     return pa.table(
         {
-            name: values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)
+            name: values if isinstance(values, (pa.Array, pa.ChunkedArray)) else to_arrow(np.asarray(values))
             for name, values in columns.items()
         }
     )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -95,6 +94,8 @@ def _iso(words: pa.Array, *, zoned: bool) -> tuple[NDArray[np.int64], NDArray[np
 
 
 def _pandas(words: pa.Array, time_format: str, *, zoned: bool) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    import pandas as pd
+
     texts = words.to_pandas().astype(object)
     try:
         read = pd.to_datetime(texts, format=time_format, errors="coerce", utc=zoned)
