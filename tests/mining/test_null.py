@@ -109,7 +109,7 @@ def test_taste_of_planted_groups_is_found_and_a_single_link_is_not_taste():
     found = taste(observed, expected, include=off)
     # capping takes a little of the strongest
     assert 1.9 < found[off & alike].mean() <= 2.2
-    assert found[off & ~alike].mean() == pytest.approx(0.6, rel=0.05)
+    assert 0.6 <= found[off & ~alike].mean() < 0.66
     assert found[off & alike].std() < 0.25
     assert found[3, 5] < 2.6
     noise = taste(random.poisson(expected).astype(float), expected, include=off)

@@ -248,15 +248,15 @@ def _spread(item: NDArray, day: NDArray, n: int, weeks: int) -> NDArray[np.float
 def expected_followers(counts: PairCounts, *, occurrence: Occurrence = "first") -> NDArray[np.float64]:
     """Give the followers that B's calendar alone would bring: (items, items) ndarray, diagonal zero.
 
-    B's hazard in a week is its arrivals over the customers who had entered and did not own B; an exposed customer
-    is watched over the weeks of the own window.
+    B's hazard in a week is its arrivals over the customers who had entered and did not own B; a customer is watched
+    over the weeks of the own window. That some had B before is left to the margins: corrected for each pair, a link
+    A -> B would use up those who could show B -> A, and nothing could be said of its direction.
     """
     entered = np.cumsum(counts.entered)
     free = entered[None, :] - (np.cumsum(counts.owned, axis=1) - counts.owned if occurrence == "first" else 0)
     hazard = counts.arrivals / np.maximum(free, 1)
     cumulative = np.concatenate([np.zeros((len(hazard), 1)), np.cumsum(hazard, axis=1)[:, :-1]], axis=1)
     expected: NDArray[np.float64] = (counts.stops - counts.starts) @ cumulative.T
-    expected *= counts.exposed / np.maximum(counts.watched, 1)[:, None]
     np.fill_diagonal(expected, 0.0)
     np.maximum(expected, 0.0, out=expected)
     return expected

@@ -41,16 +41,23 @@ def taste(
     np.divide(residual, scale, out=residual, where=scale > 0)
     residual[~(include & include.T) | (scale <= 0)] = 0.0
     np.clip(residual, -CAP, CAP, out=residual)
-    edge = 2 * np.sqrt((residual**2).mean() * n) if n else 0.0
     values, vectors = _eigen(residual)
-    kept = np.abs(values) > MARGIN * edge
+    energy = float((residual**2).sum())
+    kept = np.zeros(len(values), dtype=bool)
+    for _ in range(10):  # what is kept is no noise: without it the edge lies lower
+        edge = 2 * np.sqrt(max(energy - float((values[kept] ** 2).sum()), 0.0) / max(n, 1))
+        more = np.abs(values) > MARGIN * edge
+        if np.array_equal(more, kept):
+            break
+        kept = more
     values, vectors = values[kept], vectors[:, kept]
     shrunk = np.sign(values) * np.sqrt(values**2 - edge**2)
-    ratio = (vectors * shrunk) @ vectors.T
+    ratio: NDArray[np.float64] = (vectors * shrunk) @ vectors.T
     ratio *= scale
     np.divide(ratio, both, out=ratio, where=both > 0)
     ratio += 1.0
-    return np.clip(ratio, LEAST, LARGEST, out=ratio)
+    np.clip(ratio, LEAST, LARGEST, out=ratio)
+    return ratio
 
 
 def _eigen(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
