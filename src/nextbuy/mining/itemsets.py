@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nextbuy.mining.levels import Block, Found, Level, filtered, groups, joined, pairs
+from nextbuy.mining.levels import Block, Found, Level, Pairs, filtered, groups, joined
 from nextbuy.mining.sets import Itemsets
 from nextbuy.orders.errors import InputError
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # occurrences listed at once (about 50 bytes each) and kept for the next level (about 10 bytes each); 0.5 to 2
 # million measure alike, larger ones fall out of the processor's cache
-BLOCK = 1_000_000
+BLOCK = 500_000
 PENDING = 4_000_000
 
 
@@ -134,25 +134,23 @@ class _Search:
     def _blocks(self, level: Level, length: int) -> Iterator[Block]:
         """Give the members in runs of bounded work."""
         size = np.diff(level.start)
-        followers = np.repeat(level.start[1:], size) - np.arange(len(level.member)) - 1
+        places = np.arange(len(level.member), dtype=np.int32)
+        followers = np.repeat((level.start[1:] - 1).astype(np.int32), size) - places
         useful = followers > 0
         if self.is_consequent is not None and length + 1 == self.max_length:
             # a longest set without any consequent is neither a rule nor the antecedent of one
             useful &= self._has_consequent(level.node)[level.member]
-        lines = np.flatnonzero(useful)
-        tid = np.repeat(level.tid, size)
+        lines = places[useful]
         x = level.member[lines]
+        events = np.zeros(len(level.node) + 1, np.int64)
+        np.cumsum(np.bincount(x, followers[lines], len(level.node)), out=events[1:], dtype=np.int64)
         small = x.astype(np.uint16) if len(level.node) <= 1 << 16 else x  # numpy sorts 16 bits by radix
         lines = lines[np.argsort(small, kind="stable")]
-        followers = followers[lines]
-        events = np.zeros(len(level.node) + 1, np.int64)
-        np.cumsum(
-            np.bincount(level.member[lines], followers, len(level.node)), out=events[1:], dtype=np.int64
-        )
+        followers, tid = followers[lines], np.repeat(level.tid, size)[lines]
         candidates = np.zeros(len(level.node) + 1, np.int64)
         np.cumsum(level.class_end - np.arange(len(level.node)) - 1, out=candidates[1:])
         self.found.tested[length + 1] = self.found.tested.get(length + 1, 0) + int(candidates[-1])
-        line_end = np.searchsorted(level.member[lines], np.arange(len(level.node)), side="right")
+        line_end = np.cumsum(np.bincount(x, minlength=len(level.node)))
         low = 0
         while low < len(level.node):
             high = max(low + 1, int(np.searchsorted(events, events[low] + BLOCK, side="right")) - 1)
@@ -161,7 +159,7 @@ class _Search:
             )
             here = slice(line_end[low - 1] if low else 0, line_end[high - 1])
             if here.start < here.stop:
-                yield Block(low, high, lines[here], followers[here], tid[lines[here]])
+                yield Block(low, high, lines[here], followers[here], tid[here])
             low = high
 
     def _extend(self, level: Level, block: Block, length: int) -> Level | None:
@@ -177,12 +175,14 @@ class _Search:
         cuts = np.searchsorted(ends, np.arange(0, ends[-1], 4 * BLOCK), side="left")
         parts = [slice(a, b) for a, b in zip(cuts, np.append(cuts[1:], len(lines)), strict=True) if a < b]
         orders, weight = np.zeros(size, np.int64), np.zeros(size)
-        key = np.zeros(0, np.int64)
-        for part in parts:
-            key = pairs(level.member, lines[part], followers[part], base[level.member[lines[part]] - low])
+        key = np.zeros(0, np.int32)
+        listed = [Pairs(lines[part], followers[part]) for part in parts]
+        bases = [base[level.member[lines[part]] - low] for part in parts]
+        for part, one, of_line in zip(parts, listed, bases, strict=True):
+            key = one.keys(level.member, of_line)
             orders += np.bincount(key, minlength=size)
             if self.weight is not None:
-                weight += np.bincount(key, np.repeat(self.weight[tid[part]], followers[part]), minlength=size)
+                weight += np.bincount(key, one.repeat(self.weight[tid[part]]), minlength=size)
         enough = np.flatnonzero(self._enough(orders, weight))
         begin = np.searchsorted(first_key, enough, side="right") - 1
         second = enough - base[begin]
@@ -190,24 +190,19 @@ class _Search:
         enough, begin, second = enough[allowed], begin[allowed], second[allowed]
         if not len(enough):
             return None
-        new = np.full(size, -1, np.int32)
-        new[enough] = np.arange(len(enough), dtype=np.int32)
+        new, frequent = np.zeros(size, np.int32), np.zeros(size, bool)
+        new[enough], frequent[enough] = np.arange(len(enough), dtype=np.int32), True
 
         last = length + 1 >= self.max_length
         kept_line: list[NDArray] = []
         kept_set: list[NDArray] = []
         if not (last and self.customer is None):
-            for part in parts:
+            for part, one, of_line in zip(parts, listed, bases, strict=True):
                 if len(parts) > 1:
-                    key = pairs(
-                        level.member, lines[part], followers[part], base[level.member[lines[part]] - low]
-                    )
-                member = new[key]
-                hit = np.flatnonzero(member >= 0)
-                kept_set.append(member[hit])
-                kept_line.append(
-                    np.repeat(np.arange(part.start, part.stop, dtype=np.int32), followers[part])[hit]
-                )
+                    key = one.keys(level.member, of_line)
+                hit = np.flatnonzero(frequent.take(key))
+                kept_set.append(new[key[hit]])
+                kept_line.append(one.line_of(hit) + np.int32(part.start))
         orders = orders[enough]
         if kept_set:
             members, line = np.concatenate(kept_set), np.concatenate(kept_line)

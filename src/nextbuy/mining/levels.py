@@ -34,8 +34,8 @@ class Block:
 
     low: int
     high: int
-    lines: NDArray[np.int64]
-    followers: NDArray[np.int64]
+    lines: NDArray[np.int32]
+    followers: NDArray[np.int32]
     tid: NDArray[np.int32]
 
 
@@ -68,14 +68,54 @@ class Found:
         return new
 
 
-def pairs(member: NDArray, lines: NDArray, followers: NDArray, base: NDArray) -> NDArray[np.int64]:
-    """Keys of all pairs (x, y) where x is one of `lines` and y one of the members after it in its group."""
-    ends = np.cumsum(followers)
-    second = np.repeat(lines + 1 - (ends - followers), followers)
-    second += np.arange(len(second))
-    key = np.repeat(base, followers)
-    key += member[second]
-    return key
+class Pairs:
+    """All pairs (x, y) where x is one of some lines and y one of the members after it in its group.
+
+    Listed by distance: first every line with the next member, then with the one after that. Lines with more members
+    behind them stand first, so that each distance is a slice of them and no index has to be repeated.
+
+    Parameters
+    ----------
+    lines : ndarray of int32
+        Places of x in `Level.member`.
+    followers : ndarray of int32
+        Members after each.
+    """
+
+    def __init__(self, lines: NDArray, followers: NDArray) -> None:
+        small = followers.astype(np.uint16) if followers.max() < 1 << 16 else followers
+        self.order = np.argsort(small, kind="stable")[::-1]  # numpy sorts 16 bits by radix
+        self.lines = lines[self.order]
+        behind = np.bincount(followers)
+        self.reach = np.cumsum(behind[::-1])[::-1][
+            1:
+        ].tolist()  # lines with so many members behind them, or more
+        self.start = np.concatenate([[0], np.cumsum(self.reach, dtype=np.int64)])
+
+    def keys(self, member: NDArray[np.int32], base: NDArray[np.int64]) -> NDArray:
+        """Give base of x plus member y for every pair; `base` by line, in the order of `lines`."""
+        out = np.empty(int(self.start[-1]), np.int32)
+        base = base[self.order].astype(np.int32)
+        at, low = self.lines.copy(), 0
+        for k in self.reach:
+            here = out[low : low + k]
+            near = at[:k]
+            near += 1
+            np.take(member, near, out=here, mode="clip")  # the other modes copy
+            here += base[:k]
+            low += k
+        return out
+
+    def repeat(self, values: NDArray) -> NDArray:
+        """Give every pair its line's value; `values` by line, in the order given."""
+        values = values[self.order]
+        return np.concatenate([values[:k] for k in self.reach])
+
+    def line_of(self, hit: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Give the place (in the order given) of the line behind some pairs, by ascending number of the pair."""
+        each = np.diff(np.searchsorted(hit, self.start))
+        line = self.order[hit - np.repeat(self.start[:-1], each)]
+        return np.asarray(line, np.int32)
 
 
 def filtered(members: NDArray, line: NDArray, stay: NDArray[np.bool_]) -> tuple[NDArray, NDArray]:
@@ -94,7 +134,10 @@ def groups(
     members, line = occurrences
     per_line = np.bincount(line, minlength=len(tid))
     long = per_line > 1
-    members = members[long[line]]
+    inside = long[line]
+    key = line[inside] * np.int64(max(len(node), 1)) + members[inside]
+    key.sort()
+    members = (key % max(len(node), 1)).astype(np.int32)
     class_end = np.searchsorted(prefix, prefix, side="right")
     start = np.zeros(int(long.sum()) + 1, np.int64)
     np.cumsum(per_line[long], out=start[1:])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +37,8 @@ def as_text(orders: Orders) -> str:
 
 def as_html(orders: Orders) -> str:
     """Give a card: the span, the counts, where the lines went, and the problems. Every value is escaped."""
+    from html import escape
+
     ledger = orders.ledger
     head = f"<b>Orders</b> &nbsp; {escape(_span(orders))}<br>{escape(' · '.join(_facts(orders)))}"
     if ledger:

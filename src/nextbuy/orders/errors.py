@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,5 +14,7 @@ class InputError(ValueError):
 
 def nearest(word: object, known: Iterable[object], *, most: int = 3) -> list[str]:
     """Return the known words closest to `word`, best first, for the hint of an error."""
+    from difflib import get_close_matches
+
     by_lower = {str(k).lower(): str(k) for k in known}
     return [by_lower[m] for m in get_close_matches(str(word).lower(), by_lower, n=most, cutoff=0.5)]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from nextbuy.orders.card import as_html, as_text
 from nextbuy.orders.errors import InputError
@@ -59,6 +58,8 @@ def codes_of(known: pa.Array, ids: Sequence[Any]) -> NDArray[np.int64]:
     """Give the place of each id among the known ones; -1 where unknown. 1, 1.0 and "1" are one id."""
     if not len(known):
         return np.full(len(ids), -1, np.int64)
+    import pyarrow.compute as pc  # 60 ms, which mining lists of baskets can do without
+
     asked = pc.utf8_trim_whitespace(pa.array([_whole(i) for i in ids], pa.string()))
     found = pc.index_in(asked, pc.cast(known, pa.string()))
     return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
@@ -215,6 +216,8 @@ class Orders:
                 f"level={level!r} needs a catalog with the columns item_id and {level}. "
                 "Try read_orders(..., catalog='items.parquet')."
             )
+        import pyarrow.compute as pc
+
         ids = self._ids[2]
         names = pc.coalesce(self.catalog.column(level, ids).cast(pa.string()), ids.cast(pa.string()))
         coded = names.dictionary_encode()
