@@ -46,9 +46,13 @@ class World:
         )
         return nb.read_orders(frame)
 
+    def pairs(self) -> list[tuple[int, int]]:
+        """The planted links, in order."""
+        return list(zip(self.antecedent.tolist(), self.consequent.tolist(), strict=True))
+
     def direct(self) -> set[tuple[int, int]]:
         """The planted links."""
-        return set(zip(self.antecedent.tolist(), self.consequent.tolist(), strict=True))
+        return set(self.pairs())
 
     def induced(self) -> set[tuple[int, int]]:
         """Pairs joined by a chain of planted links, A -> B -> ... -> C, without being planted themselves."""
@@ -62,13 +66,6 @@ class World:
         rows, columns = reach.nonzero()
         pairs = {(a, b) for a, b in zip(rows.tolist(), columns.tolist(), strict=True) if a != b}
         return pairs - self.direct()
-
-    def forked(self) -> set[tuple[int, int]]:
-        """Pairs with a common planted cause, A -> B and A -> C: no link, and counted as false."""
-        step = self._graph()
-        rows, columns = (step.T @ step).nonzero()
-        pairs = {(a, b) for a, b in zip(rows.tolist(), columns.tolist(), strict=True) if a != b}
-        return pairs - self.direct() - self.induced()
 
     def _graph(self) -> sparse.csr_array:
         shape = (self.items, self.items)
