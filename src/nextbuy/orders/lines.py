@@ -42,8 +42,10 @@ class Lines:
     return_time: NDArray[np.int64] = field(default_factory=lambda: _none(np.int64))
     return_quantity: NDArray[np.float64] = field(default_factory=lambda: _none(np.float64))
 
-    def known_before(self, time: int | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    def known_before(self, time: int | None) -> tuple[NDArray[np.int64] | slice, NDArray[np.float64]]:
         """Rows of purchases made before `time` and not wholly returned before it, with the quantity kept."""
+        if time is None and not len(self.return_line):
+            return slice(None), self.quantity
         net = self.quantity.copy()
         known = slice(None) if time is None else self.return_time < time
         np.subtract.at(net, self.return_line[known], self.return_quantity[known])
@@ -59,21 +61,24 @@ class Lines:
 
 def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Scramble 64-bit integers one to one (the finaliser of splitmix64; Steele, Lea and Flood 2014)."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    out = x.copy()
+    for at in range(
+        0, len(out), 1 << 16
+    ):  # in pieces: fresh memory for the shifted copies costs more than the sums
+        part = out[at : at + (1 << 16)]
+        part ^= part >> np.uint64(30)
+        part *= np.uint64(0xBF58476D1CE4E5B9)
+        part ^= part >> np.uint64(27)
+        part *= np.uint64(0x94D049BB133111EB)
+        part ^= part >> np.uint64(31)
+    return out
 
 
 def sum_by(code: NDArray[np.int32], value: NDArray[np.uint64], size: int) -> NDArray[np.uint64]:
     """Sum `value` by `code`, wrapping at 2**64 so that the order of the rows cannot matter."""
-    low = np.bincount(code, (value & np.uint64(0xFFFFFFFF)).astype(np.float64), size)
-    high = np.bincount(code, (value >> np.uint64(32)).astype(np.float64), size)
-    # floats hold integers exactly up to 2**53: 2**21 lines of one customer or item
-    if len(code) and np.bincount(code, minlength=size).max() >= 1 << 21:
-        out = np.zeros(size, np.uint64)
-        np.add.at(out, code, value)
-        return out
-    return low.astype(np.uint64) + (high.astype(np.uint64) << np.uint64(32))
+    out = np.zeros(size, np.uint64)
+    np.add.at(out, code, value)
+    return out
 
 
 def sorted_rows(*keys: NDArray[Any]) -> NDArray[np.int64]:
@@ -147,7 +152,7 @@ class Coded:
 def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: pa.Array) -> Coded:
     """Sort and number what was known before `time` (None: everything).
 
-    Two sorts of the lines; memory about 150 bytes a line.
+    Two sorts of the lines; memory about 100 bytes a line.
     """
     rows, quantity = lines.known_before(time)
     c, o, i = lines.customer[rows], lines.order[rows], lines.item[rows]
@@ -158,8 +163,12 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     customer_hash = sum_by(c, mix(own), len(customer_ids))
     # two items always bought together can still differ in price
     paid_each = own + mix(np.where(np.isnan(price), -1.0, price).view(np.uint64))
-    both = mix(customer_hash[c] + item_hash[i] * np.uint64(0x9E3779B97F4A7C15) + mix(paid_each))
+    both = mix(paid_each)
+    both += customer_hash[c]
+    both += (item_hash * np.uint64(0x9E3779B97F4A7C15))[i]
+    both = mix(both)
     item_tie, customer_tie = sum_by(i, both, len(item_ids)), sum_by(c, both, len(customer_ids))
+    del own, both
 
     count = np.bincount(i, minlength=len(item_ids))
     items = np.lexsort((_id_rank(item_ids), item_tie, -count))[: int((count > 0).sum())]
@@ -170,39 +179,56 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     c, i = _renumber(customers, len(customer_ids))[c], _renumber(items, len(item_ids))[i]
 
     # an order is one id of one customer on one day; it is numbered by its first moment, then by its content
-    day = t // DAY_US
+    day = (t // DAY_US).astype(np.int32)
     by_order = sorted_rows(c, day, o)
     starts = np.flatnonzero(_changes(c[by_order], day[by_order], o[by_order]))
-    group = np.empty(len(rows), np.int64)
-    group[by_order] = np.repeat(np.arange(len(starts)), np.diff(np.append(starts, len(rows))))
+    del day
+    group = np.empty(len(t), np.int32)
+    group[by_order] = np.repeat(np.arange(len(starts), dtype=np.int32), np.diff(np.append(starts, len(t))))
     moment = np.minimum.reduceat(t[by_order], starts) if len(starts) else t
-    content = sum_by(group.astype(np.int32), mix(i.astype(np.uint64) + paid_each), len(starts))
-    owner, old_order = c[by_order][starts], o[by_order][starts]
+    paid_each += i.astype(np.uint64)
+    content = sum_by(group, mix(paid_each), len(starts))
+    owner, old_order = c[by_order[starts]], o[by_order[starts]]
+    del paid_each, by_order
     orders = sorted_rows(owner, moment, content, old_order)
     order = _renumber(orders, len(starts))[group]
+    del group
 
     by_line = sorted_rows(order, i, t, quantity, price)
     starts = np.flatnonzero(_changes(order[by_line], i[by_line]))
-    total = _add(quantity[by_line], starts)
     first_line = by_line[starts]
-    known = ~np.isnan(price)
-    paid = _add(np.where(known, price * quantity, 0.0)[by_line], starts)
-    priced = _add(np.where(known, quantity, 0.0)[by_line], starts)
-    single = np.diff(np.append(starts, len(rows))) == 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where(priced != 0, paid / priced, np.nan)
+    total, mean = _merged(quantity, price, by_line, starts)
     return Coded(
         customer=c[first_line],
         order=order[first_line],
         item=i[first_line],
         time=moment[orders][order[first_line]],
         quantity=total,
-        price=np.where(single, price[first_line], mean),
+        price=mean,
         customers=customers,
         orders=old_order[orders].astype(np.int64),
         items=items,
         customer_hash=customer_hash[customers],
     )
+
+
+def _merged(
+    quantity: NDArray[np.float64],
+    price: NDArray[np.float64],
+    by_line: NDArray[np.int64],
+    starts: NDArray[np.int64],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give pieces and mean price of the lines that are the same item of one order."""
+    quantity, price = quantity[by_line], price[by_line]
+    if len(starts) == len(by_line):
+        return quantity, price
+    known = ~np.isnan(price)
+    paid = _add(np.where(known, price * quantity, 0.0), starts)
+    priced = _add(np.where(known, quantity, 0.0), starts)
+    single = np.diff(np.append(starts, len(by_line))) == 1
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(priced != 0, paid / priced, np.nan)
+    return _add(quantity, starts), np.where(single, price[starts], mean)
 
 
 def _changes(*columns: NDArray[Any]) -> NDArray[np.bool_]:
