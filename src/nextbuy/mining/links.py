@@ -111,7 +111,10 @@ def mine(
         "direction_high": d.high,
         "directed": d.p_value < DIRECTED,
         "p_direction": d.p_value,
-        "p_within": stats.binom.sf(followed - 1, np.maximum(lags.both, followed), chance),
+        # repeated purchases have no simple shuffle
+        "p_within": stats.binom.sf(followed - 1, np.maximum(lags.both, followed), chance)
+        if occurrence == "first"
+        else np.full(len(a), np.nan),
         "replicated": np.all([part.beyond(a, b) for part in parts], axis=0)
         if parts
         else np.zeros(len(a), dtype=bool),

@@ -144,14 +144,31 @@ def fit_prior(cells: Squashed) -> Prior:
 
     total = max(float(n.sum()), 1.0)  # without a cell the start is as good as any
 
-    def loss(x: NDArray[np.float64]) -> float:
+    def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         prior = unpack(x)
         joint = prior.log_density(k, e) + np.log(prior.weight)[:, None]
-        return float(-(n * special.logsumexp(joint, axis=0)).sum() / total)
+        marginal = special.logsumexp(joint, axis=0)
+        share = np.exp(joint - marginal) * n  # cells by component
+        a, b = prior.shape[:, None], prior.rate[:, None]
+        by_rate = a / b - (a + k) / (b + e)
+        by_shape = special.digamma(a + k) - special.digamma(a) + np.log(b / (b + e))
+        # rate = shape / mean: the shape moves both, the mean moves the rate the other way
+        log_shape = (share * (a * by_shape + b * by_rate)).sum(1)
+        log_mean = -(share * (b * by_rate)).sum(1)
+        log_weight = share.sum(1) - prior.weight * total
+        slope = np.concatenate(
+            [
+                [log_mean.sum(), log_mean[1:].sum() * np.exp(x[1]), log_mean[2] * np.exp(x[2])],
+                log_shape,
+                log_weight[1:],
+            ]
+        )
+        return -float((n * marginal).sum()) / total, -slope / total
 
     start = np.array([-0.3, -0.5, 0.5, 1.0, 0.5, 0.0, -1.0, -4.0])
     bounds = [(-4, 1), (-4, 2), (-1, 3), (-2, 6), (-2, 5), (-2, 3), (-8, 4), (-12, 0)]
-    found = optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds, options={"maxiter": 300})
+    options = {"maxiter": 300}
+    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return unpack(found.x)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from nextbuy.mining.exposures import purchases
 from nextbuy.mining.lags import LagCounts, LagTable
 from nextbuy.mining.links import MAX_ITEMS, Mined, frequent, mine
+from nextbuy.mining.purchase_log import PurchaseLog
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import take, to_frame, to_table
 from nextbuy.orders.table import Orders, codes_of
@@ -51,7 +52,7 @@ class SequentialRules(BaseEstimator):
     level : str, default "item"
         "item", or a column of the catalog such as "category".
     antecedents, consequents : sequence of ids or None
-        Report only rules between these. The null is still estimated from all pairs.
+        Report only rules between these. The null is still estimated from all pairs. Unknown ids are refused.
 
     Attributes
     ----------
@@ -60,7 +61,8 @@ class SequentialRules(BaseEstimator):
         confidence_low, confidence_high, expected, lift, lift_low, p_value, q_value, direction, direction_low,
         direction_high, directed, p_direction, p_within, replicated, lag_p10, lag_p50, lag_p90, timing_signal, via,
         relation`. `confidence` is corrected for customers whose window has not ended (Kaplan-Meier), its bounds are
-        Wilson's 95 %; lags are in days among those who follow within the window.
+        Wilson's 95 %; lags are in days among those who follow within the window; `relation` is "follows",
+        "either_order", or "substitute" (one substitutes_group of the catalog, or one category without direction).
     mined_ : Mined
         The same as arrays of codes, with the lag tables (in the order of `rules_`).
     replicated_share_ : float
@@ -82,6 +84,8 @@ class SequentialRules(BaseEstimator):
     >>> "bathtub" in set(links.after("tiles")["consequent"])
     True
     """
+
+    _log: PurchaseLog | None
 
     def __init__(
         self,
@@ -107,12 +111,67 @@ class SequentialRules(BaseEstimator):
         self.consequents = consequents
 
     def fit(self, orders: Orders, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
-        """Count, estimate the null, test every pair, tabulate the lags of the rules that pass."""
-        self._check(orders)
-        orders = orders.level(self.level)
-        events, kept = frequent(purchases(orders), self.min_followed)
-        self.item_ids_ = take(orders.item_ids, kept)
+        """Count, estimate the null, test every pair, tabulate the lags of the rules that pass.
+
+        Raises
+        ------
+        InputError
+            Parameters out of range, unknown ids, no customers, no orders, or more items than a table of all pairs
+            can hold.
+        """
+        self._log = self._read(orders)
         self.backend_ = orders.backend
+        return self._mine()
+
+    def update(self, orders: Orders) -> Self:
+        """Add more orders; the result is the same, to the bit, as one fit on all of them.
+
+        The purchases themselves are kept (12 bytes each), since no smaller summary could tell the lags of a pair that
+        was too rare so far. Customers may come again. An order must come only once, and what is returned later than
+        bought only counts as returned when both are in the same part.
+
+        Parameters
+        ----------
+        orders : Orders
+            With ids, and a catalog if any, as in `fit`.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError
+            When this model was stored without its purchases.
+        """
+        kept = self._kept()
+        self._log = kept + self._read(orders)
+        return self._mine()
+
+    def merge(self, other: SequentialRules) -> Self:
+        """Add what another one was fitted on: fits of parts, put together, equal one fit on the whole."""
+        self._log = self._kept() + other._kept()
+        return self._mine()
+
+    def _kept(self) -> PurchaseLog:
+        check_is_fitted(self, "rules_")
+        if self._log is None:
+            raise InputError(
+                "These rules were stored without their purchases (get_state(with_orders=False)), so nothing can be "
+                "added. Fit on all orders: SequentialRules(...).fit(orders)."
+            )
+        return self._log
+
+    def _read(self, orders: Orders) -> PurchaseLog:
+        self._check(orders)
+        return PurchaseLog.of(orders.level(self.level))
+
+    def _mine(self) -> Self:
+        log = self._log
+        assert log is not None
+        # a log has the arrays of orders that purchases() looks at
+        events, kept = frequent(purchases(cast("Orders", log)), self.min_followed)
+        self.item_ids_ = take(log.item_ids, kept)
         if events.n_items > MAX_ITEMS:
             raise InputError(
                 f"{events.n_items:,} items have at least min_followed={self.min_followed} buyers; the table of all "
@@ -127,9 +186,13 @@ class SequentialRules(BaseEstimator):
             fdr=self.fdr,
             occurrence=self.occurrence,
             burn_in_days=self.burn_in_days,
-            antecedents=self._asked(self.antecedents),
-            consequents=self._asked(self.consequents),
+            antecedents=self._asked("antecedents", log),
+            consequents=self._asked("consequents", log),
         )
+        leaf, group = (_codes(column, kept) for column in (log.leaf, log.group))
+        a, b = self.mined_.antecedent, self.mined_.consequent
+        same_leaf, same_group = ((kin[a] >= 0) & (kin[a] == kin[b]) for kin in (leaf, group))
+        self.mined_.columns["substitute"] = same_group | (same_leaf & ~self.mined_.columns["directed"])
         self.replicated_share_ = self.mined_.replicated_share
         self.rules_ = to_frame(self._columns(), self.backend_)
         return self
@@ -160,10 +223,20 @@ class SequentialRules(BaseEstimator):
         if not len(orders):
             raise InputError("There are no orders to learn from.")
 
-    def _asked(self, ids: Sequence[Any] | None) -> NDArray[np.int64] | None:
-        if ids is None:
+    def _asked(self, name: str, log: PurchaseLog) -> NDArray[np.int64] | None:
+        asked = getattr(self, name)
+        if asked is None:
             return None
-        codes = codes_of(self.item_ids_, ids)
+        asked = list(asked)
+        unknown = [i for i, code in zip(asked, codes_of(log.item_ids, asked), strict=True) if code < 0]
+        if unknown:
+            near = nearest(unknown[0], log.item_ids.to_pylist())
+            raise InputError(
+                f"{len(unknown)} of {len(asked)} {name} are in no order, such as {unknown[:3]}."
+                f"{f' Did you mean one of {near}?' if near else ''} Leave them out of {name}=[...]."
+            )
+        # those with too few buyers are known, and have no rule
+        codes = codes_of(self.item_ids_, asked)
         return codes[codes >= 0]
 
     def _columns(self) -> dict[str, Any]:
@@ -171,25 +244,31 @@ class SequentialRules(BaseEstimator):
         return {
             "antecedent": take(self.item_ids_, m.antecedent),
             "consequent": take(self.item_ids_, m.consequent),
-            **{name: column for name, column in m.columns.items() if name != "via"},
+            **{name: column for name, column in m.columns.items() if name not in ("via", "substitute")},
             "via": take(self.item_ids_, m.columns["via"]),
             "relation": pa.array(
-                np.where(m.columns["directed"], "follows", "either_order").tolist(), pa.string()
+                np.select(
+                    [m.columns["substitute"], m.columns["directed"]],
+                    ["substitute", "follows"],
+                    "either_order",
+                ).tolist(),
+                pa.string(),
             ),
         }
 
     def after(self, item: Any, *, k: int = 10) -> Any:
-        """Give the `k` strongest rules that start from `item`, in the columns of `rules_`."""
+        """Give the `k` strongest rules that start from `item`, in the columns of `rules_`; substitutes left out."""
         return self._where("antecedent", item, k)
 
     def before(self, item: Any, *, k: int = 10) -> Any:
-        """Give the `k` strongest rules that lead to `item`, in the columns of `rules_`."""
+        """Give the `k` strongest rules that lead to `item`, in the columns of `rules_`; substitutes left out."""
         return self._where("consequent", item, k)
 
     def _where(self, side: str, item: Any, k: int) -> Any:
         check_is_fitted(self, "rules_")
         code = self._code(item)
-        rows = np.flatnonzero(getattr(self.mined_, side) == code)[:k]
+        follows = ~self.mined_.columns["substitute"]
+        rows = np.flatnonzero((getattr(self.mined_, side) == code) & follows)[:k]
         return to_frame(to_table(self._columns()).take(pa.array(rows)), self.backend_)
 
     def _code(self, item: Any) -> int:
@@ -254,11 +333,18 @@ class SequentialRules(BaseEstimator):
             )[0]
         )
 
-    def get_state(self) -> dict[str, Any]:
-        """Give all that was fitted as arrays and scalars, for a model file."""
+    def get_state(self, *, with_orders: bool = True) -> dict[str, Any]:
+        """Give all that was fitted as arrays and scalars, for a model file.
+
+        Parameters
+        ----------
+        with_orders : bool, default True
+            False leaves the purchases and the customers' ids out: smaller, but `update` is not possible later.
+        """
         check_is_fitted(self, "rules_")
         m = self.mined_
-        return {
+        log = {"log": self._log.state()} if with_orders and self._log is not None else {}
+        return log | {
             "params": self.get_params(),
             "backend": self.backend_,
             "item_ids": self.item_ids_,
@@ -275,6 +361,7 @@ class SequentialRules(BaseEstimator):
         """Make fitted rules of what `get_state` gave."""
         new = cls(**state["params"])
         new.item_ids_, new.backend_ = state["item_ids"], state["backend"]
+        new._log = PurchaseLog(**state["log"]) if "log" in state else None
         new.mined_ = Mined(
             state["antecedent"],
             state["consequent"],
@@ -286,3 +373,9 @@ class SequentialRules(BaseEstimator):
         new.replicated_share_ = new.mined_.replicated_share
         new.rules_ = to_frame(new._columns(), new.backend_)
         return new
+
+
+def _codes(column: pa.Array, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Number the values of some rows; -1 where unknown."""
+    coded = column.take(pa.array(rows)).dictionary_encode()
+    return np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
