@@ -119,6 +119,14 @@ class Items:
         return cls(intervals=inner, **{f.name: state[f.name] for f in fields(cls) if f.name != "intervals"})
 
 
+def substitute_groups(orders: Orders) -> NDArray[np.int64]:
+    """Give each item's group of substitutes as a code, -1 where the catalog names none."""
+    if orders.catalog is None or "substitutes_group" not in orders.catalog.columns:
+        return np.full(orders.n_items, -1, np.int64)
+    coded = orders.catalog.column("substitutes_group", orders.item_ids).cast(pa.string()).dictionary_encode()
+    return np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
+
+
 def catalog_arrays(orders: Orders) -> tuple[NDArray[np.int32], pa.Array, NDArray[np.bool_], pa.Array]:
     """Give each item's category code (-1: none), the category names, whether it is durable, and its name.
 

@@ -48,6 +48,7 @@ def learn(
     window_days: int,
     category: NDArray[np.int32],
     durable: NDArray[np.bool_],
+    substitutes: NDArray[np.int64],
     random_state: int,
     n_jobs: int,
 ) -> Learned:
@@ -63,7 +64,9 @@ def learn(
     news: list[tuple[Candidates, NDArray[np.bool_]]] = []
     links: tuple[Links, ...] = ()
     if cuts:
-        links = mine_links(timeline.before(cuts[-1]), window_days=window_days, category=category)
+        links = mine_links(
+            timeline.before(cuts[-1]), window_days=window_days, category=category, substitutes=substitutes
+        )
     every = -(-timeline.events.n_customers // MOST_CUSTOMERS)
     some = timeline.of_customers(np.arange(0, timeline.events.n_customers, max(every, 1)))
     for past in cuts:
@@ -76,7 +79,7 @@ def learn(
             candidates = made(history, sources)
             into.append((candidates, _label(candidates, bought, history.n_items)))
     history = timeline.before(cut)
-    links = mine_links(history, window_days=window_days, category=category)
+    links = mine_links(history, window_days=window_days, category=category, substitutes=substitutes)
     sources = gather(history, links, horizon_days=horizon_days, category=category, durable=durable)
     return Learned(
         sources,
@@ -108,12 +111,17 @@ def _label(candidates: Candidates, bought: NDArray[np.int64], n_items: int) -> N
     return np.isin(candidates.customer * n_items + candidates.item, bought)
 
 
-def mine_links(history: History, *, window_days: int, category: NDArray[np.int32]) -> tuple[Links, ...]:
-    """Mine sequential rules at item level, and at category level where there are categories."""
+def mine_links(
+    history: History, *, window_days: int, category: NDArray[np.int32], substitutes: NDArray[np.int64]
+) -> tuple[Links, ...]:
+    """Mine sequential rules at item level, and at category level where there are categories.
+
+    Items with one code in `substitutes` (-1: none) do not follow each other: who has one needs no other.
+    """
     events = history.events
-    found = [_links(events, history.cut, window_days, by_category=False)]
+    found = [_links(events, history.cut, window_days, substitutes=substitutes)]
     if (category >= 0).any():
-        found.append(_links(_by_category(events, category), history.cut, window_days, by_category=True))
+        found.append(_links(_by_category(events, category), history.cut, window_days))
     return tuple(links for links in found if links is not None)
 
 
@@ -141,7 +149,10 @@ def _by_category(events: Purchases, category: NDArray[np.int32]) -> Purchases:
     return replace(reduced, item=code[chosen], previous=previous[rows][back], n_items=int(category.max()) + 1)
 
 
-def _links(events: Purchases, cut: int, window_days: int, *, by_category: bool) -> Links | None:
+def _links(
+    events: Purchases, cut: int, window_days: int, *, substitutes: NDArray[np.int64] | None = None
+) -> Links | None:
+    """Mine items with their groups of `substitutes`, or categories (None)."""
     buyers = np.bincount(events.item[events.first], minlength=events.n_items)
     enough = max(MIN_FOLLOWED, int(np.sort(buyers)[-MOST_MINED]) if len(buyers) > MOST_MINED else 0)
     events, kept = frequent(replace(events, end=cut), enough)
@@ -157,6 +168,9 @@ def _links(events: Purchases, cut: int, window_days: int, *, by_category: bool) 
     )
     antecedent, consequent = kept[mined.antecedent], kept[mined.consequent]
     by = np.lexsort((consequent, antecedent))
+    if substitutes is not None:
+        group = substitutes[antecedent[by]]
+        by = by[(group < 0) | (group != substitutes[consequent[by]])]
     table = replace(mined.table, hazard=mined.table.hazard[by])
     figures: dict[str, Any] = {name: mined.columns[name][by] for name in FIGURES}
     return Links(
@@ -164,6 +178,6 @@ def _links(events: Purchases, cut: int, window_days: int, *, by_category: bool) 
         consequent[by],
         table,
         signal=mined.columns["timing_signal"][by],
-        by_category=by_category,
+        by_category=substitutes is None,
         **figures,
     )

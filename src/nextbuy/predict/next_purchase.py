@@ -21,7 +21,7 @@ from nextbuy.predict.evidence import Crowd, gather_evidence
 from nextbuy.predict.explain import Explanation, past_purchases, running_rules
 from nextbuy.predict.heads import Head
 from nextbuy.predict.history import History, Timeline
-from nextbuy.predict.items import Items, catalog_arrays
+from nextbuy.predict.items import Items, catalog_arrays, substitute_groups
 from nextbuy.predict.learning import Learned, learn
 from nextbuy.predict.table import COLUMNS, Ranked, ids_asked, prediction_columns, rank
 from nextbuy.predict.triggers import Links
@@ -117,6 +117,7 @@ class NextPurchase(BaseEstimator):
             window_days=self.window_days,
             category=category,
             durable=durable,
+            substitutes=substitute_groups(orders),
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
