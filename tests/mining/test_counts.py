@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextbuy.mining import exposures
-from nextbuy.mining.exposures import NEVER, Purchases, count_pairs
+from nextbuy.mining.exposures import NEVER, Purchases, count_pairs, frequent_lags, from_lines
 from nextbuy.mining.lags import count_lags, edges, kaplan_meier
 
 ITEMS, DAYS = 4, 30
@@ -202,3 +202,23 @@ def test_with_censoring_the_share_is_the_life_table_of_the_hand():
     assert share[0] == pytest.approx(1 - (1 - 2 / 9) * (1 - 3 / 6))
     # Greenwood: S^2 times the sum of d / (n (n - d))
     assert variance[0] == pytest.approx((7 / 18) ** 2 * (2 / (9 * 7) + 3 / (6 * 3)))
+
+
+@pytest.mark.parametrize("occurrence", ["first", "any"])
+def test_frequent_lags_are_the_pairs_of_the_whole_table(occurrence, monkeypatch):
+    """Whatever the chunk, the sparse kernel gives the cells of the dense counts and the lags of the lag tables."""
+    r = np.random.default_rng(5)
+    n, items, days = 6_000, 12, 300
+    customer, day, item = (r.integers(0, high, n).astype(np.int32) for high in (200, days, items))
+    events = from_lines(customer, day, item, half=np.zeros(200, bool), n_items=items)
+    options = {"window_days": 60, "burn_in_days": 10, "occurrence": occurrence}
+    whole = count_pairs(events, **options)
+    a, b = np.nonzero(whole.followed >= 8)
+    lags, _ = count_lags(events, a, b, **options)
+    for chunk in (1, 300, 500_000):
+        monkeypatch.setattr("nextbuy.mining.exposures.CHUNK", chunk)
+        found = frequent_lags(events, min_followed=8, bins=edges(60), **options)
+        np.testing.assert_array_equal(found[0], a)
+        np.testing.assert_array_equal(found[1], b)
+        np.testing.assert_array_equal(found[2], lags.followers)
+    assert len(a) > 20

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from nextbuy.mining.levels import Pairs
+from nextbuy.orders.lines import sorted_rows
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from nextbuy.orders.table import Orders
 
 Occurrence = Literal["first", "any"]
-CHUNK = 4_000_000  # pair events expanded at once: about 150 MB
+CHUNK = 500_000  # pair events expanded at once: about 30 MB
 WEEK = 7
 
 
@@ -67,9 +70,26 @@ NEVER = np.int32(-(2**30))
 
 
 def purchases(orders: Orders) -> Purchases:
-    """Reduce orders to distinct (customer, day, item) events. One sort of the lines."""
-    customer, day, item = orders.customer, orders.day, orders.item
-    by = np.lexsort((day, item, customer))
+    """Reduce orders to distinct (customer, day, item) events. Two sorts of the lines."""
+    half = (orders.customer_hash >> np.uint64(17)) & np.uint64(1) == 1
+    until = 0 if orders.known_before is None else -(-orders.known_before // 86_400_000_000)
+    return from_lines(
+        orders.customer, orders.day, orders.item, half=half, n_items=orders.n_items, known_until=until
+    )
+
+
+def from_lines(
+    customer: NDArray[np.int32],
+    day: NDArray[np.int32],
+    item: NDArray[np.int32],
+    *,
+    half: NDArray[np.bool_],
+    n_items: int,
+    known_until: int = 0,
+) -> Purchases:
+    """Reduce lines, in any order, to distinct events; `half` by customer, `known_until` a day the table reaches."""
+    n_customers = len(half)
+    by = sorted_rows(customer, item, day)
     c, d, i = customer[by], day[by], item[by]
     new = np.ones(len(c), dtype=bool)
     new[1:] = (c[1:] != c[:-1]) | (i[1:] != i[:-1]) | (d[1:] != d[:-1])
@@ -77,16 +97,13 @@ def purchases(orders: Orders) -> Purchases:
     previous = np.full(len(c), NEVER, np.int32)
     same = (c[1:] == c[:-1]) & (i[1:] == i[:-1])
     previous[1:][same] = d[:-1][same]
-    by = np.lexsort((i, d, c))
-    entry = np.full(orders.n_customers, np.iinfo(np.int32).max, np.int32)
+    by = sorted_rows(c, d, i)
+    entry = np.full(n_customers, np.iinfo(np.int32).max, np.int32)
     np.minimum.at(entry, c, d)
-    half = (orders.customer_hash >> np.uint64(17)) & np.uint64(1) == 1
     c = c[by]
     start, end = (int(day.min()), int(day.max()) + 1) if len(day) else (0, 1)
-    if orders.known_before is not None:
-        end = max(end, -(-orders.known_before // 86_400_000_000))
     return Purchases(
-        c, d[by], i[by], previous[by], entry[c], half[c], orders.n_customers, orders.n_items, start, end
+        c, d[by], i[by], previous[by], entry[c], half[c], n_customers, n_items, start, max(end, known_until)
     )
 
 
@@ -175,13 +192,112 @@ def spans(events: Purchases, rows: NDArray[np.int64], window_days: int) -> tuple
     Returns (first, after, until): rows of `events`; [first, after) is before or on the same day, [after, until)
     within the window.
     """
+    customer, day = events.customer, events.day
     width = np.int64(events.end - events.start + 1 + window_days)
-    key = events.customer.astype(np.int64) * width + (events.day - events.start)
-    mine, base = key[rows], events.customer[rows].astype(np.int64) * width
-    first = np.searchsorted(key, base)
-    after = np.searchsorted(key, mine, side="right")
-    until = np.searchsorted(key, np.minimum(mine + window_days, base + width - 1), side="right")
-    return first, after, until
+    key = customer * width + (day - events.start)
+    begin = np.zeros(events.n_customers + 1, np.int64)
+    np.cumsum(np.bincount(customer, minlength=events.n_customers), out=begin[1:])
+    mine = customer[rows]
+    new = np.flatnonzero(key[1:] != key[:-1]) + 1 if len(key) else np.zeros(0, np.int64)
+    after = np.append(new, len(key))[np.searchsorted(new, rows, side="right")]
+    within = np.minimum(key[rows] + window_days, (mine + 1) * width - 1)
+    return begin[mine], after, np.searchsorted(key, within, side="right")
+
+
+def _by_item(item: NDArray, size: NDArray) -> Iterator[NDArray[np.int64]]:
+    """Give the rows in parts of about `CHUNK` pairs and of whole items: each part has all pairs of its items."""
+    by = np.argsort(item.astype(np.uint16) if len(item) and item.max() < 1 << 16 else item, kind="stable")
+    by = by[size[by] > 0]
+    total = np.concatenate([[0], np.cumsum(size[by])])
+    last = np.append(np.flatnonzero(np.diff(item[by])) + 1, len(by))  # where an item's rows end
+    low = 0
+    while low < len(by):
+        within = int(np.searchsorted(total[last], total[low] + CHUNK, side="right")) - 1
+        high = int(last[max(within, int(np.searchsorted(last, low, side="right")))])
+        yield by[low:high]
+        low = high
+
+
+class _Behind:
+    """Pairs of some rows with a run of the same customer's events each, given by its first event and its size."""
+
+    def __init__(self, events: Purchases, rows: NDArray, low: NDArray, size: NDArray) -> None:
+        self.events, self.rows = events, rows
+        self.pairs = Pairs((low - 1).astype(np.int32), size.astype(np.int32))
+        self.base = int(events.item[rows].min()) * events.n_items
+
+    def keys(self) -> NDArray:
+        """Give the cell of each pair in the table of antecedents by consequents, counted from `base`."""
+        cell = self.events.item[self.rows] * np.int64(self.events.n_items) - self.base
+        return self.pairs.keys(self.events.item, cell)
+
+    def lags(self) -> NDArray:
+        """Give the days between the two."""
+        return self.pairs.keys(self.events.day, -self.events.day[self.rows])
+
+    def once(self) -> NDArray[np.bool_]:
+        """Mark the first such purchase after the row's; A after A is a repurchase, not a rule."""
+        own = -self.events.item[self.rows]
+        again = self.pairs.keys(self.events.previous, -self.events.day[self.rows])
+        other = self.pairs.keys(self.events.item, own)
+        return np.asarray((other != 0) & (again <= 0), np.bool_)
+
+
+def _later(
+    events: Purchases, rows: NDArray, after: NDArray, until: NDArray, occurrence: Occurrence
+) -> Iterator[tuple[_Behind, NDArray, NDArray]]:
+    """Give the pairs within the window: by part the pairs' cells (see `_Behind.keys`) and lags in days."""
+    for part in _by_item(events.item[rows], until - after):
+        later = _Behind(events, rows[part], after[part], until[part] - after[part])
+        key, lag = later.keys(), later.lags()
+        if occurrence == "any":
+            once = later.once()
+            key, lag = key[once], lag[once]
+        yield later, key, lag
+
+
+def frequent_lags(
+    events: Purchases,
+    *,
+    window_days: int,
+    min_followed: int,
+    bins: NDArray[np.int64],
+    burn_in_days: int = 0,
+    occurrence: Occurrence = "first",
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Give the pairs with enough followers, and these by lag bin, without a table of all pairs.
+
+    Returns
+    -------
+    antecedent, consequent : (pairs,) ndarray of int64
+        Ascending.
+    followers : (pairs, bins) ndarray of int64
+        Customers by lag in (bins[k], bins[k + 1]] days.
+
+    Notes
+    -----
+    Time linear in the pair events; memory in `CHUNK`, in the number of items and in the pairs found.
+    """
+    if occurrence == "first":
+        events = events.where(events.first)
+    rows = anchors(events, burn_in_days=burn_in_days)
+    _, after, until = spans(events, rows, window_days)
+    bin_of = np.searchsorted(bins, np.arange(window_days + 1)) - 1
+    cells, followers = [np.zeros(0, np.int64)], [np.zeros((0, len(bins) - 1), np.int64)]
+    for later, key, lag in _later(events, rows, after, until, occurrence):
+        count = np.bincount(key)
+        found = np.flatnonzero(count >= min_followed)
+        number = np.full(len(count), -1, np.int32)
+        number[found] = np.arange(len(found), dtype=np.int32)
+        pair = number[key]
+        hit = np.flatnonzero(pair >= 0)
+        table = np.bincount(
+            pair[hit] * np.int64(len(bins) - 1) + bin_of[lag[hit]], minlength=len(found) * (len(bins) - 1)
+        )
+        cells.append(found + later.base)
+        followers.append(table.reshape(len(found), len(bins) - 1))
+    a, b = np.divmod(np.concatenate(cells), max(events.n_items, 1))
+    return a, b, np.concatenate(followers)
 
 
 def count_pairs(
@@ -199,16 +315,13 @@ def count_pairs(
     first, after, until = spans(events, rows, window_days)
     followed, excluded = np.zeros(n * n, np.int32), np.zeros(n * n, np.int32)
     lags = np.zeros(window_days + 1, np.int64)
-    for left, right in pairs(rows, low=after, high=until):
-        if occurrence == "any":
-            other = events.item[right] != events.item[left]  # A after A is a repurchase, not a rule
-            once = other & (events.previous[right] <= events.day[left])
-            left, right = left[once], right[once]  # noqa: PLW2901 - the filtered pairs replace the raw ones
-        np.add.at(followed, events.item[left] * np.int64(n) + events.item[right], 1)
-        lags += np.bincount(events.day[right] - events.day[left], minlength=window_days + 1)
+    for later, key, lag in _later(events, rows, after, until, occurrence):
+        lags += np.bincount(lag, minlength=window_days + 1)
+        np.add.at(followed[later.base :], key, np.int32(1))
     if occurrence == "first":
-        for left, right in pairs(rows, low=first, high=after):
-            np.add.at(excluded, events.item[left] * np.int64(n) + events.item[right], 1)
+        for part in _by_item(events.item[rows], after - first):
+            earlier = _Behind(events, rows[part], first[part], after[part] - first[part])
+            np.add.at(excluded[earlier.base :], earlier.keys(), np.int32(1))
     excluded[:: n + 1] = 0
 
     def by_week(chosen: NDArray, day: NDArray) -> NDArray[np.int64]:

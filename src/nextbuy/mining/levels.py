@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -92,16 +92,20 @@ class Pairs:
         ].tolist()  # lines with so many members behind them, or more
         self.start = np.concatenate([[0], np.cumsum(self.reach, dtype=np.int64)])
 
-    def keys(self, member: NDArray[np.int32], base: NDArray[np.int64]) -> NDArray:
+    def keys(self, member: NDArray[np.int32], base: NDArray[Any]) -> NDArray[Any]:
         """Give base of x plus member y for every pair; `base` by line, in the order of `lines`."""
-        out = np.empty(int(self.start[-1]), np.int32)
-        base = base[self.order].astype(np.int32)
+        wide = int(base.max(initial=0)) >= 1 << 30  # members stay below
+        out: NDArray[Any] = np.empty(int(self.start[-1]), np.int64 if wide else np.int32)
+        base = base[self.order].astype(out.dtype)
         at, low = self.lines.copy(), 0
         for k in self.reach:
             here = out[low : low + k]
             near = at[:k]
             near += 1
-            np.take(member, near, out=here, mode="clip")  # the other modes copy
+            if wide:
+                here[:] = member[near]
+            else:
+                np.take(member, near, out=here, mode="clip")  # the other modes copy
             here += base[:k]
             low += k
         return out
