@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from nextbuy import datasets, evaluate
     from nextbuy.display import plot, write_report
     from nextbuy.evaluate import backtest
-    from nextbuy.mining import AssociationRules, SequentialRules
+    from nextbuy.mining import AssociationRules, Patterns, Projects, SequentialRules
     from nextbuy.offers import (
         OfferPlan,
         OfferPlanner,
@@ -37,6 +37,8 @@ _HOME = {
     "OfferPlanner": "offers",
     "OfferPolicy": "offers",
     "Orders": "orders",
+    "Patterns": "mining",
+    "Projects": "mining",
     "RunError": "storage",
     "SequentialRules": "mining",
     "backtest": "evaluate",
@@ -65,6 +67,8 @@ __all__ = [
     "OfferPlanner",
     "OfferPolicy",
     "Orders",
+    "Patterns",
+    "Projects",
     "RunError",
     "SequentialRules",
     "__version__",

@@ -1,4 +1,4 @@
-"""What goes together: association rules, sequential rules, projects."""
+"""What goes together: association rules, sequential rules, patterns, projects."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from nextbuy.mining.association import AssociationRules
+    from nextbuy.mining.patterns import Patterns
+    from nextbuy.mining.projects import Projects
     from nextbuy.mining.sequential import SequentialRules
 
-__all__ = ["AssociationRules", "SequentialRules"]
+__all__ = ["AssociationRules", "Patterns", "Projects", "SequentialRules"]
 
 # loaded when first asked for: basket rules need no scikit-learn, whose import takes longer than most fits
 _HOME = {
     "AssociationRules": "nextbuy.mining.association",
+    "Patterns": "nextbuy.mining.patterns",
+    "Projects": "nextbuy.mining.projects",
     "SequentialRules": "nextbuy.mining.sequential",
 }
 

@@ -29,6 +29,7 @@ MODEL = Sealed(
 CLASSES = {
     "AssociationRules": "nextbuy.mining",
     "NextPurchase": "nextbuy.predict",
+    "Patterns": "nextbuy.mining",
     "Projects": "nextbuy.mining",
     "SequentialRules": "nextbuy.mining",
 }
@@ -39,7 +40,7 @@ def save(estimator: Any, directory: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
-    estimator : AssociationRules, SequentialRules, Projects or NextPurchase
+    estimator : AssociationRules, SequentialRules, Patterns, Projects or NextPurchase
         Fitted.
     directory : path
         Made, with its parents. A model that is already there is replaced in one step when the new one is
@@ -114,7 +115,7 @@ def load(directory: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    AssociationRules, SequentialRules, Projects or NextPurchase
+    AssociationRules, SequentialRules, Patterns, Projects or NextPurchase
         Fitted; predictions are the same to the bit.
 
     Raises
