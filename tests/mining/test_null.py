@@ -137,6 +137,37 @@ def test_posterior_is_that_of_numeric_integration(observed, expected):
     assert below == pytest.approx(0.05, abs=1e-4)
 
 
+def test_chance_of_nothing_is_that_of_bayes():
+    """Of pairs drawn from the null and from the links, as many are no link as their chances say."""
+    random = np.random.default_rng(11)
+    n, share = 400_000, 0.02
+    links = Prior(PRIOR.weight, np.array([4.0, 2.0, 1.5]), np.array([5.0, 1.5, 0.15]))
+    ahead, behind = random.gamma(2.0, 2.0, n) + 0.2, random.gamma(2.0, 2.0, n) + 0.2
+    component = random.choice(3, n, p=PRIOR.weight)
+    ratio = random.gamma(PRIOR.shape[component], 1 / PRIOR.rate[component])
+    linked = random.random(n) < share
+    own = np.where(linked, random.gamma(1.5, 1 / 0.15, n), ratio)
+    forward, backward = random.poisson(own * ahead), random.poisson(ratio * behind)
+    chance = PRIOR.nothing(forward, ahead, backward, behind, links=links, share=share / (1 - share))
+    for low, high in ((0.0, 0.05), (0.05, 0.3), (0.3, 0.7), (0.7, 0.95)):
+        some = (chance >= low) & (chance < high)
+        assert some.sum() > 300
+        assert (~linked)[some].mean() == pytest.approx(chance[some].mean(), abs=0.04)
+
+
+def test_what_may_be_nothing_has_a_lower_lift():
+    """With a chance of nothing of 3 % the lower bound is the 2/97 quantile of the rest; with 30 % it is 1."""
+    observed, expected = np.array([40.0, 40.0]), np.array([4.0, 4.0])
+    mean, low = PRIOR.posterior(observed, expected, nothing=np.array([0.03, 0.3]))
+    plain, _ = PRIOR.posterior(observed, expected)
+    np.testing.assert_allclose(mean, plain ** np.array([0.97, 0.7]))
+    shape, rate = PRIOR.shape + 40, PRIOR.rate + 4
+    explains = stats.nbinom.pmf(40, PRIOR.shape, PRIOR.rate / (PRIOR.rate + 4)) * PRIOR.weight
+    below = explains @ stats.gamma.cdf(low[0], shape, scale=1 / rate) / explains.sum()
+    assert below == pytest.approx(0.02 / 0.97, rel=1e-3)
+    assert low[1] == 1.0
+
+
 def test_prior_finds_the_planted_signal():
     """Of cells drawn from a tight null and a few strong links, the fit puts the strong ones beyond the null."""
     random = np.random.default_rng(4)

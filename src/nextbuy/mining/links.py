@@ -75,11 +75,12 @@ def mine(
     whole = estimate(counts, 3)
     a, b = np.nonzero((counts.followed >= min_followed) & (counts.exposed >= min_customers))
     tests = whole.test(a, b)
+    links = max(int(tests.passes(DIRECTED).sum()), 1)
     keep = np.ones(len(a), dtype=bool) if fdr is None else tests.passes(fdr)
     keep &= True if antecedents is None else np.isin(a, antecedents)
     keep &= True if consequents is None else np.isin(b, consequents)
     tests = tests.where(keep)
-    lift, lift_low = whole.lifts().posterior(*whole.at(tests.a, tests.b))
+    lift, lift_low = whole.lifts(tests.a, tests.b, links=links)
     order = np.lexsort((tests.b, tests.a, -lift_low))
     tests, lift, lift_low = tests.where(order), lift[order], lift_low[order]
     a, b, d = tests.a, tests.b, tests.direction
@@ -147,10 +148,16 @@ class _Estimate:
     prior: null.Prior
     taste: NDArray[np.float64]
 
-    def lifts(self) -> null.Prior:
-        """The spread of the ratio over all ordered pairs, links included: the prior of a rule's own lift."""
+    def lifts(self, a: NDArray, b: NDArray, *, links: int) -> tuple[NDArray, NDArray]:
+        """Lift of chosen pairs and its lower bound: their prior is the spread over all ordered pairs, links included.
+
+        The chance that a pair is none of the `links` counts as a lift of 1.
+        """
         off = ~np.eye(len(self.observed), dtype=bool)
-        return null.fit_prior(null.squash(self.observed[off], self.expected[off]))
+        spread = null.fit_prior(null.squash(self.observed[off], self.expected[off]))
+        share = links / max(int(off.sum()), 1)
+        nothing = self.prior.nothing(*self.at(a, b), *self.at(b, a), links=spread, share=share)
+        return spread.posterior(*self.at(a, b), nothing=nothing)
 
     def at(self, a: NDArray, b: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Observed and expected of chosen pairs."""

@@ -109,23 +109,54 @@ class Prior:
             p += w * special.betainc(observed, a + reverse, expected / (b + reverse_expected + expected))
         return np.minimum(p, 1.0)
 
-    def posterior(self, observed: NDArray, expected: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-        """Posterior geometric mean of the true ratio, and its 5 % quantile."""
+    def nothing(
+        self,
+        observed: NDArray,
+        expected: NDArray[np.float64],
+        reverse: NDArray,
+        reverse_expected: NDArray[np.float64],
+        *,
+        links: Prior,
+        share: float,
+    ) -> NDArray[np.float64]:
+        """Chance that a pair is no link (Efron's local false discovery rate).
+
+        Both orders share one ratio, against: `share` of all pairs are links, whose ratios are spread as the last
+        component of `links` is.
+        """
+        joint = self.log_density(reverse, reverse_expected) + np.log(self.weight)[:, None]
+        shape, rate = self.shape[:, None] + reverse, self.rate[:, None] + reverse_expected
+        alike = special.logsumexp(joint + _log_negative_binomial(observed, expected, shape, rate), axis=0)
+        alike -= special.logsumexp(joint, axis=0)
+        linked = _log_negative_binomial(observed, expected, links.shape[-1], links.rate[-1])
+        chance: NDArray[np.float64] = special.expit(alike - linked - np.log(share))
+        return chance
+
+    def posterior(
+        self, observed: NDArray, expected: NDArray[np.float64], *, nothing: NDArray[np.float64] | float = 0.0
+    ) -> tuple[NDArray, NDArray]:
+        """Posterior geometric mean of the true ratio, and its 5 % quantile; with chance `nothing` the ratio is 1."""
         joint = self.log_density(observed, expected) + np.log(self.weight)[:, None]
         share = np.exp(joint - special.logsumexp(joint, axis=0))
         a = self.shape[:, None] + observed[None, :]
         b = self.rate[:, None] + expected[None, :]
-        mean = np.exp((share * (special.digamma(a) - np.log(b))).sum(0))
+        mean = np.exp((1 - nothing) * (share * (special.digamma(a) - np.log(b))).sum(0))
+        # what is no link comes first: the quantile lies so far into the rest, if it lies there at all
+        certain = np.asarray(nothing) < 0.05
+        level = np.where(certain, (0.05 - nothing) / np.maximum(1 - nothing, 0.5), 0.05)
         low, high = np.full(len(observed), 1e-6), special.gammaincinv(a, 0.999) / b
         high = high.max(0)
         for _ in range(40):  # bisection: a mixture has no closed quantile
             middle = np.sqrt(low * high)
-            below = (share * special.gammainc(a, b * middle)).sum(0) < 0.05
+            below = (share * special.gammainc(a, b * middle)).sum(0) < level
             low, high = np.where(below, middle, low), np.where(below, high, middle)
-        return mean, np.sqrt(low * high)
+        quantile = np.sqrt(low * high)
+        return mean, np.where(certain, quantile, np.minimum(quantile, 1.0))
 
 
-def _log_negative_binomial(k: NDArray, e: NDArray, a: float, b: float) -> NDArray[np.float64]:
+def _log_negative_binomial(
+    k: NDArray, e: NDArray, a: NDArray | float, b: NDArray | float
+) -> NDArray[np.float64]:
     choose = special.gammaln(a + k) - special.gammaln(a) - special.gammaln(k + 1)
     density: NDArray[np.float64] = choose + a * np.log(b / (b + e)) + k * np.log(e / (b + e))
     return density
