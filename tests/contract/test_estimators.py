@@ -13,13 +13,28 @@ def _rules():
     return nb.SequentialRules(level="category", min_followed=5)
 
 
-ESTIMATORS = [_rules(), nb.NextPurchase(horizon_days=20), Popularity(horizon_days=20), PersonalFrequency()]
+ESTIMATORS = [
+    _rules(),
+    nb.NextPurchase(horizon_days=20),
+    Popularity(horizon_days=20),
+    PersonalFrequency(),
+    nb.Patterns(min_customers=12, max_gap_days=60, level="category"),
+    nb.Projects(horizon_days=20, min_items=2),
+]
 names = [type(one).__name__ for one in ESTIMATORS]
 every = pytest.mark.parametrize("estimator", ESTIMATORS, ids=names)
 
 
 def _answer(estimator):
-    return estimator.rules_ if hasattr(estimator, "rules_") else estimator.predict(k=3)
+    for frame in ("rules_", "patterns_", "items_"):
+        if hasattr(estimator, frame):
+            return getattr(estimator, frame)
+    return estimator.predict(k=3)
+
+
+def _fit(estimator, orders):
+    """Fit on orders; projects are made of rules."""
+    return estimator.fit(_rules().fit(orders) if isinstance(estimator, nb.Projects) else orders)
 
 
 @pytest.fixture(scope="module")
@@ -45,8 +60,11 @@ def test_parameters_are_kept_as_given(estimator):
 def test_unfitted_says_so(estimator):
     """Asking an estimator that was not fitted raises scikit-learn's own error."""
     fresh = clone(estimator)
+    name = "after" if isinstance(fresh, nb.SequentialRules) else "predict"
+    ask = getattr(fresh, "get_state" if isinstance(fresh, (nb.Patterns, nb.Projects)) else name)
+    arguments = ["tiles"] if name == "after" else []
     with pytest.raises(NotFittedError):
-        fresh.after("tiles") if isinstance(fresh, nb.SequentialRules) else fresh.predict()
+        ask(*arguments)
 
 
 @every
@@ -54,9 +72,9 @@ def test_refitting_forgets_and_states_come_back(estimator, two_shops):
     """Fit gives self; fitting anew equals a fresh fit; a state gives the same answers."""
     first, second = two_shops
     again = clone(estimator)
-    assert again.fit(first) is again
-    again.fit(second)
-    wanted = _answer(clone(estimator).fit(second))
+    assert _fit(again, first) is again
+    _fit(again, second)
+    wanted = _answer(_fit(clone(estimator), second))
     assert len(wanted)
     pd.testing.assert_frame_equal(_answer(again), wanted)
     if hasattr(estimator, "get_state"):

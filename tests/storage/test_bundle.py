@@ -60,6 +60,22 @@ def test_association_rules_come_back_and_go_on(rules, tmp_path):
     pd.testing.assert_frame_equal(again.rules_, together.rules_, check_exact=True)
 
 
+def test_projects_and_patterns_come_back(links, orders, tmp_path):
+    """Stored projects answer for customers as before, chances to the bit; stored patterns are the same frame."""
+    basket = nb.AssociationRules(level="category").fit(orders)
+    projects = nb.Projects().fit(links, orders=orders, basket=basket)
+    again = nb.load(nb.save(projects, tmp_path / "projects"))
+    assert len(projects.projects_) > 3
+    for name in ("projects_", "items_"):
+        pd.testing.assert_frame_equal(getattr(again, name), getattr(projects, name), check_exact=True)
+    pd.testing.assert_frame_equal(again.of(orders), projects.of(orders), check_exact=True)
+    assert again.get_params() == projects.get_params()
+    patterns = nb.Patterns(level="category", min_customers=60).fit(orders)
+    found = nb.load(nb.save(patterns, tmp_path / "patterns"))
+    assert len(patterns.patterns_) > 100
+    pd.testing.assert_frame_equal(found.patterns_, patterns.patterns_, check_exact=True)
+
+
 def test_bits_survive_another_process(links, saved):
     """Another process that loads the bundle reads the same numbers, bit by bit."""
     code = (

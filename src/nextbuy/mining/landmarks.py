@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 LANDMARKS = 6
 FEWEST = 50  # of those who bought and of those who did not: with fewer nothing is learned
-LEAST = 1e-9
+LEAST = 1e-4
 
 
 class Said(NamedTuple):
@@ -26,13 +26,13 @@ class Said(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """Logistic weights: constant, logit of the chance, start owned, log days since the last step, share done."""
+    """Logistic weights: constant, logit of the chance, its square, start owned, log days since the last step, share done."""
 
     any: NDArray[np.float64]
     next: NDArray[np.float64]
 
 
-PLAIN = Calibration(np.array([0.0, 1, 0, 0, 0]), np.array([0.0, 1, 0, 0, 0]))
+PLAIN = Calibration(np.array([0.0, 1, 0, 0, 0, 0]), np.array([0.0, 1, 0, 0, 0, 0]))
 
 
 def say(
@@ -54,7 +54,7 @@ def say(
     situation = _situation(runs, plan=plan, today=today)
     for j, weights in enumerate(calibration):
         if not np.array_equal(weights, PLAIN.any):
-            sure = _logit(chances[j]) * weights[1] + weights[0] + situation @ weights[2:]
+            sure = weights[0] + np.column_stack([_curve(chances[j]), situation]) @ weights[1:]
             chances[j] = np.where(chances[j] > 0, special.expit(sure), 0.0)
     return Said(chances[0], next_, chances[1])
 
@@ -62,6 +62,12 @@ def say(
 def _logit(chance: NDArray[np.float64]) -> NDArray[np.float64]:
     out: NDArray[np.float64] = special.logit(np.clip(chance, LEAST, 1 - LEAST))
     return out
+
+
+def _curve(chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logit of a chance, and its square: small chances miss what no link leads to."""
+    x = _logit(chance)
+    return np.column_stack([x, x * x])
 
 
 def _situation(runs: stages.Runs, *, plan: stages.Plan, today: int) -> NDArray[np.float64]:
@@ -86,7 +92,7 @@ def learn(
     """Compare what would have been said on past days with what came in the horizon after each.
 
     The days are the last `LANDMARKS` multiples of the horizon before `end` (the day after the last); each fit is a
-    logistic regression on the logit of the plain chance, whether the start is owned, the days since the last
+    logistic regression on the logit of the plain chance and its square, whether the start is owned, the days since the last
     purchase and the share done.
     """
     rows: list[tuple[NDArray, ...]] = []
@@ -113,7 +119,7 @@ def _weights(chance: NDArray, situation: NDArray, came: NDArray[np.bool_]) -> ND
         return PLAIN.any
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(max_iter=1000).fit(np.column_stack([_logit(chance), situation]), came)
+    model = LogisticRegression(max_iter=1000).fit(np.column_stack([_curve(chance), situation]), came)
     return np.concatenate([model.intercept_, model.coef_[0]]).astype(np.float64)
 
 
