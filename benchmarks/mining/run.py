@@ -1,9 +1,12 @@
 """Basket mining against its peers: CPU seconds and peak memory of whole processes, as ratios in one run.
 
-    python benchmarks/mining/run.py [--data DIR] [--peers PYTHON] [--only WORKLOAD ...] [--methods METHOD ...]
+    python benchmarks/mining/run.py [--data DIR] [--peers PYTHON] [--runs N] [--only WORKLOAD ...] [--methods NAME ...]
 
 DIR holds the real histories (default: shared/data beside the repository). PYTHON is the interpreter that has
-the peers (pip install pyfim efficient-apriori mlxtend pyarrow pandas); a peer that it has not is skipped.
+the peers (pip install mlxtend pyfim efficient-apriori pami duckdb polars scipy pyarrow pandas); a peer that it has
+not is skipped. Each figure is the median of N runs (one where a run takes more than 20 seconds), after one run of
+every method that is not counted and leaves compiled bytecode, as an installed package has it. All methods of a
+workload must find the same number of itemsets.
 """
 
 from __future__ import annotations
@@ -15,14 +18,19 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 PEERS = {
-    "pyfim": "fim",
     "mlxtend_plain": "mlxtend",
     "mlxtend_rules": "mlxtend",
+    "pyfim": "fim",
     "efficient_apriori": "efficient_apriori",
+    "pami": "PAMI",
+    "duckdb_join": "duckdb",
+    "polars_join": "polars",
+    "scipy_product": "scipy",
 }
 OURS = ("nextbuy_itemsets", "nextbuy_rules", "nextbuy_from_orders")
 # name: file, least support, greatest length (0: any)
@@ -34,22 +42,33 @@ WORKLOADS = {
     "online_retail_1_any": ("online_retail_1.parquet", 0.002, 0),
     "dunnhumby": ("dunnhumby_lgsr5k.parquet", 0.0005, 2),
 }
-# mlxtend needs more than the memory of a small machine, efficient-apriori more than ten minutes
+# mlxtend needs more than the memory of a small machine, the others more than ten minutes; joins know pairs only
 TOO_LARGE = {
     ("instacart_like_x8", "mlxtend_plain"),
     ("instacart_like_x8", "mlxtend_rules"),
     ("instacart_like_x8", "efficient_apriori"),
+    ("instacart_like_x8", "pami"),
     ("dunnhumby", "efficient_apriori"),
+    ("dunnhumby", "pami"),
     ("online_retail_1_any", "efficient_apriori"),
+    ("online_retail_1_any", "duckdb_join"),
+    ("online_retail_1_any", "polars_join"),
+    ("online_retail_1_any", "scipy_product"),
 }
+LONG = 20.0
 
 
 def measured(python: str, arguments: list[str]) -> tuple[float, float, dict[str, int]] | None:
     """Run a worker and give its CPU seconds, peak MB and what it found; None when it failed."""
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "src"), "PYTHONWARNINGS": "ignore"}
+    environment |= {"PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "nextbuy-benchmark-bytecode")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryFile("w+") as said:
         process = subprocess.Popen(
-            [python, str(HERE / "worker.py"), *arguments], stdout=said, env=environment
+            [python, str(HERE / "worker.py"), *arguments],
+            stdout=said,
+            stderr=subprocess.DEVNULL,
+            env=environment,
         )
         _, status, used = os.wait4(process.pid, 0)
         if status:
@@ -63,22 +82,62 @@ def has(python: str, module: str) -> bool:
     return not subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode
 
 
+def repeated(python: str, arguments: list[str], runs: int) -> tuple[float, float, dict[str, int]] | None:
+    """Run a worker several times, or once if it is slow; give the medians."""
+    got = []
+    for _ in range(runs):
+        one = measured(python, arguments)
+        if one is None:
+            return None
+        got.append(one)
+        if one[0] > LONG:
+            break
+    return median(g[0] for g in got), median(g[1] for g in got), got[0][2]
+
+
+def compare(name: str, path: Path, methods: list[str], asked: argparse.Namespace) -> bool:
+    """Run all methods on one workload and print their rows; say whether all found the same."""
+    _, min_support, max_length = WORKLOADS[name]
+    ours, itemsets = None, set()
+    for method in sorted(methods, key=lambda m: m != "nextbuy_rules"):
+        if (name, method) in TOO_LARGE:
+            continue
+        python = asked.peers if method in PEERS else sys.executable
+        got = repeated(python, [method, str(path), str(min_support), str(max_length)], asked.runs)
+        if got is None:
+            print(f"| {name} | {method} | failed | | | | |", flush=True)
+            continue
+        cpu, peak, found = got
+        ours = got if ours is None else ours
+        itemsets.add(found["itemsets"])
+        listed = ", ".join(f"{v:,} {k}" for k, v in found.items())
+        ratios = f"{cpu / ours[0]:.1f} | {peak / ours[1]:.1f}"
+        print(f"| {name} | {method} | {cpu:.2f} | {peak:,.0f} | {ratios} | {listed} |", flush=True)
+    return len(itemsets) <= 1
+
+
 def main() -> None:
     """Run all workloads and print one table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=REPOSITORY.parent / "shared" / "data")
     parser.add_argument("--peers", default=sys.executable)
+    parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=WORKLOADS, default=list(WORKLOADS))
     parser.add_argument("--methods", nargs="*", default=[*OURS, *PEERS])
     asked = parser.parse_args()
     missing = [m for m in asked.methods if m in PEERS and not has(asked.peers, PEERS[m])]
     for method in missing:
         print(f"skipped: {method} ({PEERS[method]} is not installed in {asked.peers})")
-    print("| workload | method | CPU s | peak MB | CPU x nextbuy_rules | found |\n|---|---|---|---|---|---|")
+    methods = [m for m in asked.methods if m not in missing]
+    for method in methods:
+        python = asked.peers if method in PEERS else sys.executable
+        measured(python, [method, str(asked.data / "online_retail_1.parquet"), "0.02", "2"])
+    print("| workload | method | CPU s | peak MB | CPU x ours | memory x ours | found |")
+    print("|---|---|---|---|---|---|---|")
+    differ = []
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.only:
-            file, min_support, max_length = WORKLOADS[name]
-            path = asked.data / file
+            path = asked.data / WORKLOADS[name][0]
             if name.endswith("x8"):
                 # in a process of its own: a child's peak memory is never below its parent's size at the fork
                 larger = Path(folder) / "x8.parquet"
@@ -86,19 +145,10 @@ def main() -> None:
                     [sys.executable, str(HERE / "worker.py"), "eightfold", str(path), str(larger)], check=True
                 )
                 path = larger
-            ours = None
-            order = sorted(asked.methods, key=lambda m: m != "nextbuy_rules")
-            for method in [m for m in order if m not in missing and (name, m) not in TOO_LARGE]:
-                python = asked.peers if method in PEERS else sys.executable
-                got = measured(python, [method, str(path), str(min_support), str(max_length)])
-                if got is None:
-                    print(f"| {name} | {method} | failed | | | |", flush=True)
-                    continue
-                cpu, peak, found = got
-                ours = cpu if method == "nextbuy_rules" else ours
-                ratio = f"{cpu / ours:.2f}" if ours else ""
-                listed = ", ".join(f"{v:,} {k}" for k, v in found.items())
-                print(f"| {name} | {method} | {cpu:.2f} | {peak:.0f} | {ratio} | {listed} |", flush=True)
+            if not compare(name, path, methods, asked):
+                differ.append(name)
+    if differ:
+        raise SystemExit(f"The methods found different itemsets on {', '.join(differ)}.")
 
 
 if __name__ == "__main__":

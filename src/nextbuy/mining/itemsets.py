@@ -174,15 +174,17 @@ class _Search:
         ends = np.cumsum(followers)
         cuts = np.searchsorted(ends, np.arange(0, ends[-1], 4 * BLOCK), side="left")
         parts = [slice(a, b) for a, b in zip(cuts, np.append(cuts[1:], len(lines)), strict=True) if a < b]
-        orders, weight = np.zeros(size, np.int64), np.zeros(size)
+        orders, weight = np.zeros(0, np.int64), np.zeros(0)
         key = np.zeros(0, np.int32)
         listed = [Pairs(lines[part], followers[part]) for part in parts]
         bases = [base[level.member[lines[part]] - low] for part in parts]
         for part, one, of_line in zip(parts, listed, bases, strict=True):
             key = one.keys(level.member, of_line)
-            orders += np.bincount(key, minlength=size)
+            count = np.bincount(key, minlength=size)
+            orders = orders + count if len(orders) else count
             if self.weight is not None:
-                weight += np.bincount(key, one.repeat(self.weight[tid[part]]), minlength=size)
+                count = np.bincount(key, one.repeat(self.weight[tid[part]]), minlength=size)
+                weight = weight + count if len(weight) else count
         enough = np.flatnonzero(self._enough(orders, weight))
         begin = np.searchsorted(first_key, enough, side="right") - 1
         second = enough - base[begin]
@@ -212,7 +214,8 @@ class _Search:
         stay = customers >= self.limits.min_customers
         if not stay.any():
             return None
-        counts = (orders[stay], customers[stay], weight[enough[stay]])
+        heavy = np.zeros(int(stay.sum())) if self.weight is None else weight[enough[stay]]
+        counts = (orders[stay], customers[stay], heavy)
         item = level.item[second[stay]]
         node = self.found.add(level.node[begin[stay] + low], item, length + 1, counts)
         self._check_size(length + 1)
