@@ -174,17 +174,15 @@ class _Search:
         ends = np.cumsum(followers)
         cuts = np.searchsorted(ends, np.arange(0, ends[-1], 4 * BLOCK), side="left")
         parts = [slice(a, b) for a, b in zip(cuts, np.append(cuts[1:], len(lines)), strict=True) if a < b]
-        orders, weight = np.zeros(0, np.int64), np.zeros(0)
-        key = np.zeros(0, np.int32)
         listed = [Pairs(lines[part], followers[part]) for part in parts]
         bases = [base[level.member[lines[part]] - low] for part in parts]
+        key, orders, weight = np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0)
         for part, one, of_line in zip(parts, listed, bases, strict=True):
             key = one.keys(level.member, of_line)
-            count = np.bincount(key, minlength=size)
-            orders = orders + count if len(orders) else count
+            orders = _added(orders, np.bincount(key, minlength=size))
             if self.weight is not None:
-                count = np.bincount(key, one.repeat(self.weight[tid[part]]), minlength=size)
-                weight = weight + count if len(weight) else count
+                heavy = np.bincount(key, one.repeat(self.weight[tid[part]]), minlength=size)
+                weight = _added(weight, heavy)
         enough = np.flatnonzero(self._enough(orders, weight))
         begin = np.searchsorted(first_key, enough, side="right") - 1
         second = enough - base[begin]
@@ -214,8 +212,8 @@ class _Search:
         stay = customers >= self.limits.min_customers
         if not stay.any():
             return None
-        heavy = np.zeros(int(stay.sum())) if self.weight is None else weight[enough[stay]]
-        counts = (orders[stay], customers[stay], heavy)
+        weight = np.zeros(int(stay.sum())) if self.weight is None else weight[enough[stay]]
+        counts = (orders[stay], customers[stay], weight)
         item = level.item[second[stay]]
         node = self.found.add(level.node[begin[stay] + low], item, length + 1, counts)
         self._check_size(length + 1)
@@ -264,6 +262,11 @@ class _Search:
                 f"{self.limits.min_orders:,} orders), "
                 f"or set max_length={length - 1}, or name the items of interest in consequents=[...]."
             )
+
+
+def _added(total: NDArray[Any], part: NDArray[Any]) -> NDArray[Any]:
+    """Add the counts of a part; the first one, mostly the only one, is the total as it is."""
+    return total + part if len(total) else part
 
 
 def frequent_itemsets(baskets: Baskets, *, limits: Limits, roles: Roles | None = None) -> Itemsets:
