@@ -1,6 +1,6 @@
 """How true are the sequential rules: histories whose links are known, made by two generators that share nothing.
 
-    python benchmarks/truth.py                 ten worlds of each generator, twenty without any link of each (half as
+    python benchmarks/truth.py                 ten worlds of each generator, ten without any link of each (half as
                                                many customers), 300 clear links in 2,000 categories, and the
                                                generated store: about 15 minutes on two free cores
     python benchmarks/truth.py --nulls         what other tests pass on the same worlds
@@ -135,7 +135,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--worlds", type=int, default=10, help="worlds of each generator")
-    parser.add_argument("--silent", type=int, default=20, help="worlds without a link, of each generator")
+    parser.add_argument("--silent", type=int, default=10, help="worlds without a link, of each generator")
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--jobs", type=int, default=2, help="worlds at once, 3 GB each")
     parser.add_argument("--nulls", action="store_true", help="compare tests instead")
