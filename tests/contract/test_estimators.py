@@ -37,13 +37,23 @@ def _fit(estimator, orders):
     return estimator.fit(_rules().fit(orders) if isinstance(estimator, nb.Projects) else orders)
 
 
+def _halves(world, size):
+    lines, people = world.orders, world.orders["customer_id"].unique()
+    return [
+        nb.read_orders(lines[lines["customer_id"].isin(part)], catalog=world.catalog)
+        for part in (people[:size], people[size : 2 * size])
+    ]
+
+
 @pytest.fixture(scope="module")
 def two_shops(small_world):
-    lines, people = small_world.orders, small_world.orders["customer_id"].unique()
-    return [
-        nb.read_orders(lines[lines["customer_id"].isin(part)], catalog=small_world.catalog)
-        for part in (people[:150], people[150:300])
-    ]
+    return _halves(small_world, 150)
+
+
+@pytest.fixture(scope="module")
+def two_large_shops():
+    """Give shops in which three links hang together."""
+    return _halves(nb.datasets.make_orders(customers=2_400, days=500, seed=3), 1_000)
 
 
 @every
@@ -68,9 +78,10 @@ def test_unfitted_says_so(estimator):
 
 
 @every
-def test_refitting_forgets_and_states_come_back(estimator, two_shops):
+def test_refitting_forgets_and_states_come_back(estimator, request):
     """Fit gives self; fitting anew equals a fresh fit; a state gives the same answers."""
-    first, second = two_shops
+    large = isinstance(estimator, nb.Projects)
+    first, second = request.getfixturevalue("two_large_shops" if large else "two_shops")
     again = clone(estimator)
     assert _fit(again, first) is again
     _fit(again, second)

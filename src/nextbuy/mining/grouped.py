@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from nextbuy.mining.clusters import markov_clusters
 from nextbuy.mining.lags import LagTable
 from nextbuy.mining.usual import shares_after, span_quantiles, usual_days
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from nextbuy.mining.association import AssociationRules
@@ -104,13 +104,15 @@ def group_items(
     size: int,
     inflation: float,
     min_items: int,
+    fdr: float = FDR,
     companions: Companions | None = None,
 ) -> Grouped:
     """Group `size` items by the rules that stand, and place each group's items on its time line."""
     c = mined.columns
-    kept = np.flatnonzero((c["q_value"] <= FDR) & c["directed"] & (c["lift_low"] > 1))
+    kept = np.flatnonzero((c["q_value"] <= fdr) & c["directed"] & (c["followed"] > c["expected"]))
     a, b = mined.antecedent[kept], mined.consequent[kept]
-    group = markov_clusters(a, b, np.log(c["lift_low"][kept]), size=size, inflation=inflation)
+    excess = np.log((c["followed"][kept] + 1) / (c["expected"][kept] + 1))
+    group = markov_clusters(a, b, excess, size=size, inflation=inflation)
     large = np.bincount(group, minlength=1) >= min_items
     inside = (group[a] == group[b]) & large[group[a]]
     kept, a, b = kept[inside], a[inside], b[inside]
@@ -198,3 +200,20 @@ def companions_of(basket: AssociationRules, ids: pa.Array, *, least: float) -> C
     best = by[np.flatnonzero(np.diff(item[by], prepend=-1))]
     best = best[partner[best] >= 0]
     return Companions(item[best], partner[best], share[best])
+
+
+def id_lists(
+    item_ids: pa.Array, places: list[NDArray[np.int64]], backend: str, rows: NDArray[np.int64] | None = None
+) -> Any:
+    """Give lists of places as ids, of `rows` of them: tuples in pandas, lists elsewhere."""
+    rows = np.arange(len(places)) if rows is None else rows
+    if backend != "pandas":
+        offsets = np.concatenate([[0], np.cumsum([len(p) for p in places])]).astype(np.int64)
+        flat = np.concatenate([*places, np.zeros(0, np.int64)]).astype(np.int64)
+        made = pa.LargeListArray.from_arrays(pa.array(offsets), item_ids.take(pa.array(flat)))
+        return made.take(pa.array(rows))
+    ids = item_ids.to_pylist()
+    out = np.empty(len(places), object)
+    for k, p in enumerate(places):
+        out[k] = tuple(ids[i] for i in p.tolist())
+    return out[rows]

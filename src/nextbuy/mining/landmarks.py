@@ -26,7 +26,7 @@ class Said(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """Logistic weights: constant, logit of the chance, its square, start owned, log days since the last step, share done."""
+    """Logistic weights: constant, logit of the chance, its square, start owned, log days since, share done."""
 
     any: NDArray[np.float64]
     next: NDArray[np.float64]
@@ -92,8 +92,8 @@ def learn(
     """Compare what would have been said on past days with what came in the horizon after each.
 
     The days are the last `LANDMARKS` multiples of the horizon before `end` (the day after the last); each fit is a
-    logistic regression on the logit of the plain chance and its square, whether the start is owned, the days since the last
-    purchase and the share done.
+    logistic regression on the logit of the plain chance and its square, whether the start is owned, the days since
+    the last purchase and the share done.
     """
     rows: list[tuple[NDArray, ...]] = []
     for back in range(1, LANDMARKS + 1):

@@ -10,7 +10,18 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from nextbuy.mining import landmarks, scored, stages
-from nextbuy.mining.grouped import COMPANION, ROLES, SIGN, START, STEP, Grouped, companions_of, group_items
+from nextbuy.mining.grouped import (
+    COMPANION,
+    FDR,
+    ROLES,
+    SIGN,
+    START,
+    STEP,
+    Grouped,
+    companions_of,
+    group_items,
+    id_lists,
+)
 from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import DAY_US, dates, take
@@ -132,6 +143,7 @@ class Projects(BaseEstimator):
             size=len(ids),
             inflation=self.inflation,
             min_items=int(self.min_items),
+            fdr=FDR if links.fdr is None else links.fdr,
             companions=None if basket is None else companions_of(basket, ids, least=self.min_companion_lift),
         )
         self.level_, self.window_days_, self.backend_ = links.level, int(links.window_days), links.backend_
@@ -191,7 +203,7 @@ class Projects(BaseEstimator):
 
         def listed(*roles: int) -> Any:
             places = [np.flatnonzero((found.project == p) & np.isin(found.role, roles)) for p in projects]
-            return self._lists(places, self.backend_)
+            return id_lists(self.item_ids_, places, self.backend_)
 
         steps = found.is_step
         self.projects_ = scored.frame(
@@ -220,18 +232,6 @@ class Projects(BaseEstimator):
             },
             self.backend_,
         )
-
-    def _lists(self, places: Sequence[NDArray], backend: str) -> Any:
-        """Give places as ids: tuples in pandas, lists elsewhere."""
-        if backend != "pandas":
-            offsets = np.concatenate([[0], np.cumsum([len(p) for p in places])])
-            flat = np.concatenate([*places, np.zeros(0, np.int64)]).astype(np.int64)
-            return pa.LargeListArray.from_arrays(pa.array(offsets), self.item_ids_.take(pa.array(flat)))
-        ids = self.item_ids_.to_pylist()
-        out = np.empty(len(places), object)
-        for k, p in enumerate(places):
-            out[k] = tuple(ids[i] for i in p.tolist())
-        return out
 
     def of(
         self,
@@ -323,7 +323,10 @@ class Projects(BaseEstimator):
         )
         days = np.full((len(order), 3), np.nan)
         days[some] = today + stages.remaining_days(plan.table, link[some], elapsed[some], 0.1, 0.5, 0.9)
-        owned, missing, done = self._owned(runs, order, orders.backend)
+        have, lack, row = stages.owned_and_missing(runs, plan=plan)
+        row = row[order]
+        owned, missing = (id_lists(self.item_ids_, lists, orders.backend, row) for lists in (have, lack))
+        done = np.array([len(h) for h in have], np.int64)[row]
         size = np.bincount(plan.project[plan.is_step], minlength=len(self._names))[runs.project[order]]
         trigger = np.where(some, np.append(plan.first, -1)[link], -1)
         return {
@@ -344,30 +347,6 @@ class Projects(BaseEstimator):
             **{name: dates(days[:, j]) for j, name in enumerate(("next_from", "next_date", "next_until"))},
             "trigger_item": take(self.item_ids_, trigger),
         }
-
-    def _owned(self, runs: stages.Runs, order: NDArray, backend: str) -> tuple[Any, Any, NDArray[np.int64]]:
-        """Give the owned and the missing steps of each run, and how many are owned; equal sets are made once."""
-        plan, count = self._plan, len(runs.customer)
-        steps = plan.is_step[runs.item]
-        run, item = runs.run[steps], runs.item[steps]
-        random = np.random.default_rng(0).integers(0, 2**64, len(plan.project), np.uint64, endpoint=False)
-        mark = np.zeros(count, np.uint64)
-        np.add.at(mark, run, random[item])
-        _, at, back = np.unique(
-            mark + random[self.grouped_.start][runs.project] * np.uint64(2),
-            return_index=True,
-            return_inverse=True,
-        )
-        starts = np.searchsorted(run, np.arange(count + 1))
-        have = [item[starts[r] : starts[r + 1]] for r in at.tolist()]
-        all_of = [np.flatnonzero((plan.project == p) & plan.is_step) for p in range(len(self._names))]
-        lack = [np.setdiff1d(all_of[p], h) for p, h in zip(runs.project[at].tolist(), have, strict=True)]
-        rows = back[order]
-        owned, missing = (self._lists(lists, backend) for lists in (have, lack))
-        done = np.array([len(h) for h in have], np.int64)[rows] if count else np.zeros(0, np.int64)
-        if backend == "pandas":
-            return owned[rows], missing[rows], done
-        return owned.take(pa.array(rows)), missing.take(pa.array(rows)), done
 
     def get_state(self) -> dict[str, Any]:
         """Give all that was fitted as arrays and scalars, for a model file."""

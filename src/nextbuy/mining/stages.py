@@ -149,6 +149,30 @@ def any_of(found: Chances, runs: int) -> NDArray[np.float64]:
     return some
 
 
+def owned_and_missing(
+    runs: Runs, *, plan: Plan
+) -> tuple[list[NDArray[np.int64]], list[NDArray[np.int64]], NDArray[np.int64]]:
+    """Give the sets of owned and of missing steps that occur, each once, and by run which of them it has.
+
+    Places ascend, so a set stands in the project's usual order.
+    """
+    count, steps = len(runs.customer), plan.is_step[runs.item]
+    run, item = runs.run[steps], runs.item[steps]
+    random = np.random.default_rng(0).integers(1, 2**63, len(plan.project) + 1, np.uint64)
+    mark = np.zeros(count, np.uint64)
+    np.add.at(mark, run, random[item])
+    # an empty set is another one in each project
+    mark += runs.project.astype(np.uint64) * random[-1]
+    _, first, which = np.unique(mark, return_index=True, return_inverse=True)
+    starts = np.searchsorted(run, np.arange(count + 1))
+    have = [item[starts[r] : starts[r + 1]] for r in first.tolist()]
+    whole = [
+        np.flatnonzero((plan.project == p) & plan.is_step) for p in range(plan.project.max(initial=-1) + 1)
+    ]
+    lack = [np.setdiff1d(whole[p], h) for p, h in zip(runs.project[first].tolist(), have, strict=True)]
+    return have, lack, which
+
+
 def remaining_days(
     table: LagTable, link: NDArray[np.int64], elapsed_days: NDArray[np.int64], *levels: float
 ) -> NDArray[np.float64]:
