@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from nextbuy.mining.exposures import purchases
 from nextbuy.mining.lags import LagCounts, LagTable
 from nextbuy.mining.links import MAX_ITEMS, Mined, frequent, mine
+from nextbuy.mining.parameters import Parameters
 from nextbuy.mining.purchase_log import PurchaseLog
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import take, to_frame, to_table
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from nextbuy.mining.exposures import Occurrence
 
 
-class SequentialRules(BaseEstimator):
+class SequentialRules(Parameters):
     """Find which item follows which, and after how many days.
 
     For each ordered pair (A, B) the exposed customers are those who bought A and had B neither before nor in the
@@ -154,7 +153,7 @@ class SequentialRules(BaseEstimator):
         return self._mine()
 
     def _kept(self) -> PurchaseLog:
-        check_is_fitted(self, "rules_")
+        self._fitted()
         if self._log is None:
             raise InputError(
                 "These rules were stored without their purchases (get_state(with_orders=False)), so nothing can be "
@@ -196,6 +195,15 @@ class SequentialRules(BaseEstimator):
         self.replicated_share_ = self.mined_.replicated_share
         self.rules_ = to_frame(self._columns(), self.backend_)
         return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "rules_")
+
+    def _fitted(self) -> None:
+        if not hasattr(self, "rules_"):
+            from sklearn.exceptions import NotFittedError
+
+            raise NotFittedError("These SequentialRules have not been fitted. Call fit(orders) first.")
 
     def _check(self, orders: Orders) -> None:
         if not isinstance(orders, Orders):
@@ -265,7 +273,7 @@ class SequentialRules(BaseEstimator):
         return self._where("consequent", item, k)
 
     def _where(self, side: str, item: Any, k: int) -> Any:
-        check_is_fitted(self, "rules_")
+        self._fitted()
         code = self._code(item)
         follows = ~self.mined_.columns["substitute"]
         rows = np.flatnonzero((getattr(self.mined_, side) == code) & follows)[:k]
@@ -283,7 +291,7 @@ class SequentialRules(BaseEstimator):
         return code
 
     def _rule(self, antecedent: Any, consequent: Any) -> int:
-        check_is_fitted(self, "rules_")
+        self._fitted()
         a, b = self._code(antecedent), self._code(consequent)
         found = np.flatnonzero((self.mined_.antecedent == a) & (self.mined_.consequent == b))
         if not len(found):
@@ -341,7 +349,7 @@ class SequentialRules(BaseEstimator):
         with_orders : bool, default True
             False leaves the purchases and the customers' ids out: smaller, but `update` is not possible later.
         """
-        check_is_fitted(self, "rules_")
+        self._fitted()
         m = self.mined_
         log = {"log": self._log.state()} if with_orders and self._log is not None else {}
         return log | {
