@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nextbuy.orders import Catalog, InputError, Orders, read_catalog, read_orders
     from nextbuy.predict import NextPurchase
     from nextbuy.storage import BundleError, RunError, load, save
+    from nextbuy.timing import CustomerActivity
 
 __version__ = "0.1.0"
 
@@ -31,6 +32,7 @@ _HOME = {
     "AssociationRules": "mining",
     "BundleError": "storage",
     "Catalog": "orders",
+    "CustomerActivity": "timing",
     "InputError": "orders",
     "NextPurchase": "predict",
     "OfferPlan": "offers",
@@ -61,6 +63,7 @@ __all__ = [
     "AssociationRules",
     "BundleError",
     "Catalog",
+    "CustomerActivity",
     "InputError",
     "NextPurchase",
     "OfferPlan",

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextbuy.mining.lags import LagCounts, LagTable, edges, shrink, timing_signal
+from nextbuy.mining.lags import LagCounts, LagTable, edges, shrink, tabulate, timing_signal
+from nextbuy.mining.lagshapes import find_shapes, shape_weights
 
 BINS = edges(180)
 
@@ -79,7 +80,7 @@ def test_planted_peaks_show_strong_timing():
 
 
 def test_few_followers_are_shrunk_and_many_are_not():
-    """A rule with many followers keeps its own hazards; one with none takes the pooled shape."""
+    """A rule with many followers keeps its own hazards; one with none takes the shape of the others."""
     watch = np.tile(np.diff(BINS) * 1_000, (30, 1))
     random = np.random.default_rng(2)
     shape = np.where(BINS[:-1] < 30, 3e-3, 3e-4)
@@ -88,5 +89,34 @@ def test_few_followers_are_shrunk_and_many_are_not():
     d[1], watch[1] = 0, np.maximum(watch[1] // 1_000, 1)
     table = shrink(counts(d, watch), window_days=180)
     np.testing.assert_allclose(table.hazard[0], d[0] / watch[0], rtol=0.05)
-    ratio = table.hazard[1] / table.pooled
-    assert ratio.max() / ratio.min() < 1.2
+    ratio = table.hazard[1] / shape  # the planted one
+    assert (
+        ratio.max() / ratio.min() < 1.3
+    )  # the least filled bin holds 600 followers: two standard errors each way
+
+
+@pytest.mark.parametrize("means", [(12.0, 12.0), (12.0, 60.0)])
+def test_rules_of_few_shapes_share_them(means):
+    """With 30 followers a rule, two planted shapes are told apart; one is not split."""
+    random = np.random.default_rng(3)
+    rule = np.repeat(np.arange(2_000), 60)
+    lag = np.ceil(random.gamma(3, np.asarray(means)[rule % 2] / 3))
+    lag[random.random(len(rule)) < 0.5] = -1
+    made = tabulate(rule, np.full(len(rule), 180), lag, rules=2_000, window_days=180)
+    d, watched = made.followers.astype(float), made.watch_days.astype(float)
+    shapes = find_shapes(d, watched, d.sum(0) / watched.sum(0))
+    assert len(shapes.share) == len(set(means))
+    if len(set(means)) == 2:
+        weight, _ = shape_weights(d, watched, shapes)
+        late = shapes.hazard[:, 8].argmax()
+        assert ((weight[:, late] > 0.5) == (np.arange(2_000) % 2 == 1)).mean() > 0.95
+
+
+def test_tabulated_exposures_are_counted_by_hand():
+    """Followers, days watched and losses of four exposures, one of them followed too late to be seen."""
+    made = tabulate(
+        np.zeros(4, int), np.array([10, 180, 2, 5]), np.array([4, -1, -1, 9]), rules=1, window_days=180
+    )
+    assert made.followers[0, :4].tolist() == [0, 0, 1, 0]  # day 4 falls into (3, 7]
+    assert made.watch_days[0, :3].tolist() == [4, 7, 7]  # (0, 1]: all four; (1, 3]: 2+2+1+2; (3, 7]: 1+4+0+2
+    assert made.lost[0, :4].tolist() == [0, 1, 1, 0]

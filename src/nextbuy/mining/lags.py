@@ -14,6 +14,7 @@ import numpy as np
 from scipy import optimize, special, stats
 
 from nextbuy.mining.exposures import Occurrence, Purchases, anchors, pairs, spans
+from nextbuy.mining.lagshapes import find_shapes, shape_weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,6 +124,24 @@ def count_lags(
     return table, Followers(rule, customer.astype(np.int32), lag.astype(np.int32))
 
 
+def tabulate(
+    rule: NDArray[np.int64], watch_days: NDArray, lag_days: NDArray, *, rules: int, window_days: int
+) -> LagCounts:
+    """Tabulate exposures given one by one: their rule, how long each was watched, and the lag (-1: not followed).
+
+    A lag beyond the watch or the window was not seen. Two passes over the exposures.
+    """
+    width = np.int64(window_days + 2)
+    watch = np.minimum(watch_days, window_days).astype(np.int64)
+    seen = (lag_days > 0) & (lag_days <= watch)
+    came, quiet = (
+        np.bincount(r * width + length, minlength=rules * width).reshape(rules, width)
+        for r, length in ((rule[seen], lag_days[seen].astype(np.int64)), (rule[~seen], watch[~seen]))
+    )
+    none = np.zeros(rules)
+    return _life_table(came, quiet, edges(window_days), none, none)
+
+
 def _life_table(
     came: NDArray[np.int64],
     quiet: NDArray[np.int64],
@@ -227,10 +246,13 @@ class LagTable:
 
 
 def shrink(counts: LagCounts, *, window_days: int) -> LagTable:
-    """Shrink each rule's hazards to the pooled shape at the rule's own level (gamma-Poisson, two levels).
+    """Shrink each rule's hazards to the lag shapes that rules have in common, at the rule's own level.
 
-    theta_r = (nu + D_r) / (nu + sum_k lam0_k E_rk) is the level, lam_rk = (d_rk + c) / (E_rk + c / (theta_r lam0_k))
-    the hazard; nu and c maximise the marginal (negative binomial) likelihood.
+    Three levels. The pooled hazard; a few shapes lam_jk, each rule a mixture of them with weights w_rj (expectation
+    maximisation, their number by the Bayesian information criterion; one where lags have no shape of their own); the
+    rule: theta_rj = (nu + D_r) / (nu + sum_k lam_jk E_rk) is its level and
+    sum_j w_rj (d_rk + c) / (E_rk + c / (theta_rj lam_jk)) its hazard. nu and c maximise the marginal (negative
+    binomial) likelihood.
     """
     bins = edges(window_days)
     d, watched = counts.followers.astype(np.float64), counts.watch_days.astype(np.float64)
@@ -238,14 +260,18 @@ def shrink(counts: LagCounts, *, window_days: int) -> LagTable:
         k = len(bins) - 1
         return LagTable(np.zeros((0, k)), bins, np.zeros(k), 1.0, 1.0)
     pooled = np.maximum(d.sum(0), 0.5) / np.maximum(watched.sum(0), 1.0)
-    expected = watched @ pooled
     total = d.sum(1)
+    expected = watched @ pooled
     nu = _best(lambda nu: _marginal(total, expected, nu))
-    theta = (nu + total) / (nu + expected)
-    mean = theta[:, None] * pooled * watched
+    shape = find_shapes(d, watched, pooled)
+    weight = shape_weights(d, watched, shape)[0]
+    level = (nu + total[:, None]) / (nu + watched @ shape.hazard.T)
+    mean = (weight * level) @ shape.hazard * watched
     seen = watched > 0
     c = _best(lambda c: _marginal(d[seen], mean[seen], c))
-    hazard = (d + c) / (watched + c / (theta[:, None] * pooled))
+    hazard = np.zeros_like(d)
+    for j, own in enumerate(shape.hazard):
+        hazard += weight[:, j, None] * (d + c) / (watched + c / (level[:, j, None] * own))
     return LagTable(hazard, bins, pooled, nu, c)
 
 

@@ -134,6 +134,12 @@ class Orders:
         return as_html(self)
 
     @property
+    def end_day(self) -> int:
+        """First whole day (since 1970-01-01 UTC) of which nothing is known: after the last line, or as_of."""
+        end = int(self.day.max(initial=-1)) + 1
+        return end if self.known_before is None else max(end, -(-self.known_before // DAY_US))
+
+    @property
     def problem_table(self) -> pa.Table:
         """`problems` as an arrow table."""
         return SCHEMA.empty_table() if self._problems is None else self._problems

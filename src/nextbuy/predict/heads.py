@@ -33,12 +33,18 @@ class Head:
         Positive examples seen.
     edges : (features, 2 * GRID) ndarray of float32
         Values that a feature is rounded down to.
+    by_count : bool
+        Each customer's probabilities are dealt out by how often they bought, most first (see `drift`).
+    odds : float
+        What the odds of every probability are multiplied by (see `drift`).
     """
 
     names: tuple[str, ...]
     model: Any
     bought: int
     edges: NDArray[np.float32]
+    by_count: bool = False
+    odds: float = 1.0
 
     @classmethod
     def fit(
@@ -84,12 +90,23 @@ class Head:
         if not len(candidates.item):
             return np.zeros(0)
         if self.model is None:
-            return np.clip(candidates.closed_form.astype(np.float64), 0.0, 1.0)
-        with threadpool_limits(1, user_api="openmp"):
-            chance: NDArray[np.float64] = self.model.predict_proba(snap(candidates.features, self.edges))[
-                :, 1
-            ]
-        return chance
+            chance = np.clip(candidates.closed_form.astype(np.float64), 0.0, 1.0)
+        else:
+            with threadpool_limits(1, user_api="openmp"):
+                chance = self.model.predict_proba(snap(candidates.features, self.edges))[:, 1]
+        if self.odds != 1.0:
+            chance = self.odds * chance / (1 - chance + self.odds * chance)
+        return deal_by_count(candidates, chance) if self.by_count else chance
+
+
+def deal_by_count(candidates: Candidates, chance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give each customer's highest probability to what they bought on most days, and so on; ties as they were."""
+    days = candidates.features[:, candidates.names.index("pair_days")]
+    out = np.empty_like(chance)
+    out[np.lexsort((-chance, -days, candidates.customer))] = chance[
+        np.lexsort((-chance, candidates.customer))
+    ]
+    return out
 
 
 def grid_edges(features: NDArray[np.float32], label: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from nextbuy.mining.exposures import NEVER
 from nextbuy.mining.links import frequent, mine
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
+from nextbuy.predict.drift import LastDays, bought_between, days_to_judge, keep_up, label
 from nextbuy.predict.ease import Ease
 from nextbuy.predict.heads import Head
 from nextbuy.predict.items import Items
@@ -38,6 +40,7 @@ class Learned:
     repeat: Head
     new: Head
     cutoffs: tuple[int, ...]
+    drift: str = ""
 
 
 def learn(
@@ -54,11 +57,16 @@ def learn(
 ) -> Learned:
     """Fit both heads on cut-offs one horizon apart, strictly before `cut`; then everything else as of `cut`.
 
+    The last days before `cut` are kept from the heads: there the repeat head is judged, and both are replaced when it
+    is behind the times (`drift`).
+
     The rules that serve as features of the past cut-offs are mined from before the first of them: a rule that has
     seen the days it predicts would teach the booster to trust it too much.
     """
     start = timeline.events.start
-    cuts = [cut - j * horizon_days for j in range(1, CUTOFFS + 1)]
+    some = timeline.of_customers(every_nth(timeline.events.n_customers, MOST_CUSTOMERS))
+    kept = days_to_judge(some, cut, horizon_days=horizon_days)
+    cuts = [cut - kept - j * horizon_days for j in range(1, CUTOFFS + 1)]
     cuts = [c for c in cuts if c - start >= max(SHORTEST_HISTORY_DAYS, horizon_days)]
     repeats: list[tuple[Candidates, NDArray[np.bool_]]] = []
     news: list[tuple[Candidates, NDArray[np.bool_]]] = []
@@ -67,26 +75,33 @@ def learn(
         links = mine_links(
             timeline.before(cuts[-1]), window_days=window_days, category=category, substitutes=substitutes
         )
-    every = -(-timeline.events.n_customers // MOST_CUSTOMERS)
-    some = timeline.of_customers(np.arange(0, timeline.events.n_customers, max(every, 1)))
     for past in cuts:
         sources = gather(
             timeline.before(past), links, horizon_days=horizon_days, category=category, durable=durable
         )
         history = some.before(past)
-        bought = _bought(some.events, past, past + horizon_days)
+        bought = bought_between(some.events, past, past + horizon_days)
         for made, into in ((repeat_candidates, repeats), (new_candidates, news)):
             candidates = made(history, sources)
-            into.append((candidates, _label(candidates, bought, history.n_items)))
+            into.append((candidates, label(candidates, bought, history.n_items)))
+    fit = partial(Head.fit, random_state=random_state, n_jobs=n_jobs)
+    repeat, new, drift = fit(repeats), fit(news), ""
+    if kept and repeat.model is not None:
+        sources = gather(
+            timeline.before(cut - kept), links, horizon_days=horizon_days, category=category, durable=durable
+        )
+        last = LastDays.of(some, sources, cut - kept, cut)
+        # what older cut-offs taught may no longer hold: the newest alone knows least of the past
+        repeat, new, drift = keep_up(repeat, new, lambda: (fit(repeats[:1]), fit(news[:1])), last)
     history = timeline.before(cut)
     links = mine_links(history, window_days=window_days, category=category, substitutes=substitutes)
     sources = gather(history, links, horizon_days=horizon_days, category=category, durable=durable)
-    return Learned(
-        sources,
-        Head.fit(repeats, random_state=random_state, n_jobs=n_jobs),
-        Head.fit(news, random_state=random_state, n_jobs=n_jobs),
-        tuple(cuts),
-    )
+    return Learned(sources, repeat, new, tuple(cuts), drift)
+
+
+def every_nth(n: int, most: int) -> NDArray[np.int64]:
+    """Every n-th of `n` customers, so that at most `most` are left."""
+    return np.arange(0, n, max(-(-n // most), 1))
 
 
 def gather(
@@ -100,15 +115,6 @@ def gather(
     """Bring together what candidates are drawn from."""
     items = Items.at(history, horizon_days=horizon_days, category=category, durable=durable)
     return Sources(items, Ease.fit(history), links, horizon_days)
-
-
-def _bought(events: Purchases, start: int, stop: int) -> NDArray[np.int64]:
-    rows = (events.day >= start) & (events.day < stop)
-    return np.unique(events.customer[rows].astype(np.int64) * events.n_items + events.item[rows])
-
-
-def _label(candidates: Candidates, bought: NDArray[np.int64], n_items: int) -> NDArray[np.bool_]:
-    return np.isin(candidates.customer * n_items + candidates.item, bought)
 
 
 def mine_links(

@@ -363,13 +363,9 @@ class NextPurchase(BaseEstimator):
             "ease": learned.sources.ease.state(),
             "links": {str(number): links.state() for number, links in enumerate(learned.sources.links)},
             "cutoffs": np.array(learned.cutoffs, np.int64),
+            "drift": learned.drift,
             "heads": {
-                name: {
-                    "names": list(head.names),
-                    "bought": head.bought,
-                    "edges": head.edges,
-                    "model": head.model,
-                }
+                name: {f.name: getattr(head, f.name) for f in fields(head)} | {"names": list(head.names)}
                 for name, head in (("repeat", learned.repeat), ("new", learned.new))
             },
         }
@@ -389,10 +385,11 @@ class NextPurchase(BaseEstimator):
             Items.from_state(state["items"]), Ease.from_state(state["ease"]), links, self.horizon_days
         )
         repeat, new = (
-            Head(tuple(head["names"]), head["model"], head["bought"], head["edges"])
+            Head(**{**head, "names": tuple(head["names"])})
             for head in (state["heads"]["repeat"], state["heads"]["new"])
         )
-        self.learned_ = Learned(sources, repeat, new, tuple(int(c) for c in state["cutoffs"]))
+        cutoffs = tuple(int(c) for c in state["cutoffs"])
+        self.learned_ = Learned(sources, repeat, new, cutoffs, state["drift"])
         self._finish()
         nobody = self._timeline.of_customers(np.zeros(0, np.int64)).before(self._cut)
         for head, made in ((repeat, repeat_candidates), (new, new_candidates)):

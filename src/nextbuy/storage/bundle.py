@@ -28,6 +28,7 @@ MODEL = Sealed(
 # the only classes that a bundle can become; a name in a file imports nothing
 CLASSES = {
     "AssociationRules": "nextbuy.mining",
+    "CustomerActivity": "nextbuy.timing",
     "NextPurchase": "nextbuy.predict",
     "Patterns": "nextbuy.mining",
     "Projects": "nextbuy.mining",
@@ -40,7 +41,7 @@ def save(estimator: Any, directory: str | os.PathLike[str]) -> Path:
 
     Parameters
     ----------
-    estimator : AssociationRules, SequentialRules, Patterns, Projects or NextPurchase
+    estimator : AssociationRules, SequentialRules, Patterns, Projects, CustomerActivity or NextPurchase
         Fitted.
     directory : path
         Made, with its parents. A model that is already there is replaced in one step when the new one is
@@ -115,7 +116,7 @@ def load(directory: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    AssociationRules, SequentialRules, Patterns, Projects or NextPurchase
+    AssociationRules, SequentialRules, Patterns, Projects, CustomerActivity or NextPurchase
         Fitted; predictions are the same to the bit.
 
     Raises

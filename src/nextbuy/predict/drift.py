@@ -1,0 +1,138 @@
+"""Whether the heads still fit the times: judged on the last days, which they have not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
+from nextbuy.predict.features import rank_within
+from nextbuy.predict.heads import deal_by_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from nextbuy.mining.exposures import Purchases
+    from nextbuy.predict.heads import Head
+    from nextbuy.predict.history import History, Timeline
+
+    Seen = tuple[Candidates, NDArray[np.bool_]]
+
+FEWEST_CUSTOMERS = 200  # with orders in the days that judge
+MOST_DAYS = 14
+FAR_BEHIND = 3.0  # standard errors: a head that still holds is replaced once in 700 fits
+PLACES = 10
+
+
+def bought_between(events: Purchases, start: int, stop: int) -> NDArray[np.int64]:
+    """Pairs (customer x items + item) bought from day `start` on, before day `stop`; sorted."""
+    rows = (events.day >= start) & (events.day < stop)
+    return np.unique(events.customer[rows].astype(np.int64) * events.n_items + events.item[rows])
+
+
+def label(candidates: Candidates, bought: NDArray[np.int64], n_items: int) -> NDArray[np.bool_]:
+    """Say which candidates were bought."""
+    return np.isin(candidates.customer * n_items + candidates.item, bought)
+
+
+def days_to_judge(timeline: Timeline, cut: int, *, horizon_days: int) -> int:
+    """How many last days hold enough customers who ordered before; 0 when even two weeks do not."""
+    events = timeline.events
+    last = events.day >= cut - min(MOST_DAYS, horizon_days)
+    entered = np.full(events.n_customers, cut, np.int64)
+    np.minimum.at(entered, events.customer, events.day)
+    for days in range(1, min(MOST_DAYS, horizon_days) + 1):
+        rows = last & (events.day >= cut - days) & (events.day < cut)
+        customers = np.unique(events.customer[rows])
+        if (entered[customers] < cut - days).sum() >= FEWEST_CUSTOMERS:
+            return days
+    return 0
+
+
+@dataclass(frozen=True)
+class LastDays:
+    """The customers who ordered in the last days, as they were known before.
+
+    Attributes
+    ----------
+    history : History
+    sources : Sources
+    bought : ndarray of int64
+        Pairs (customer x items + item).
+    """
+
+    history: History
+    sources: Sources
+    bought: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, timeline: Timeline, sources: Sources, start: int, stop: int) -> LastDays:
+        """Take the customers of the days from `start` to before `stop`; `sources` know what came before."""
+        events = timeline.events
+        customers = np.unique(events.customer[(events.day >= start) & (events.day < stop)])
+        few = timeline.of_customers(customers.astype(np.int64))
+        return cls(few.before(start), sources, bought_between(few.events, start, stop))
+
+    def candidates(self, made: Callable[[History, Sources], Candidates]) -> Seen:
+        """Make candidates as of then, and say which were bought."""
+        candidates = made(self.history, self.sources)
+        return candidates, label(candidates, self.bought, self.history.n_items)
+
+
+def keep_up(
+    repeat: Head, new: Head, newest: Callable[[], tuple[Head, Head]], last: LastDays
+) -> tuple[Head, Head, str]:
+    """Keep the heads unless plain counts ranked the last days' purchases far better than the repeat head did.
+
+    When a shop changes overnight (another assortment, another till, another way to number items), everything
+    learned from older days may be wrong, and one day's orders show it (docs/decisions/prediction.md). Then what the
+    newest cut-off alone teaches is tried, and counts serve where that is far behind too; and new items get the
+    share of the probability that they had in the last days' purchases.
+
+    Returns
+    -------
+    Head, Head
+        For repeats and new items.
+    str
+        "" (kept), "newest" (learned from the newest cut-off alone) or "counts" (its probabilities dealt by counts).
+    """
+    seen = last.candidates(repeat_candidates)
+    if not _counts_far_ahead(repeat, seen):
+        return repeat, new, ""
+    repeat, new = newest()
+    drift = "newest"
+    if repeat.model is None or _counts_far_ahead(repeat, seen):
+        repeat, drift = replace(repeat, by_count=repeat.model is not None), "counts"
+    fresh = last.candidates(new_candidates)
+    chances = [head.probability(c).sum() for head, (c, _) in ((repeat, seen), (new, fresh))]
+    bought = [label.sum() + 0.5 for _, label in (seen, fresh)]
+    ratio = np.array(bought) / sum(bought) * sum(chances) / np.maximum(chances, 1e-9)
+    return replace(repeat, odds=float(ratio[0])), replace(new, odds=float(ratio[1])), drift
+
+
+def _counts_far_ahead(head: Head, seen: Seen) -> bool:
+    candidates, bought = seen
+    chance = head.probability(candidates)
+    dealt = deal_by_count(candidates, chance)
+    ahead = _gain(candidates, dealt, bought) - _gain(candidates, chance, bought)
+    ahead = ahead[np.bincount(candidates.customer, bought, minlength=len(ahead)) > 0]
+    if len(ahead) < 2:
+        return False
+    return bool(ahead.mean() > FAR_BEHIND * ahead.std(ddof=1) / np.sqrt(len(ahead)))
+
+
+def _gain(
+    candidates: Candidates, chance: NDArray[np.float64], bought: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Each customer's discounted gain over the first ten places, 1 at best (Jarvelin, Kekalainen 2002)."""
+    customers = int(candidates.customer.max(initial=-1)) + 1
+    place = rank_within(candidates.customer, chance)
+    hit = bought & (place < PLACES)
+    gain = np.bincount(candidates.customer[hit], 1 / np.log2(place[hit] + 2), minlength=customers)
+    best = np.concatenate([[1.0], np.cumsum(1 / np.log2(np.arange(PLACES) + 2))])
+    many = np.bincount(candidates.customer, bought, minlength=customers).astype(int)
+    return gain / np.where(many > 0, best[np.minimum(many, PLACES)], 1.0)
