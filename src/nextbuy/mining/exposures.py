@@ -283,19 +283,22 @@ def frequent_lags(
     rows = anchors(events, burn_in_days=burn_in_days)
     _, after, until = spans(events, rows, window_days)
     bin_of = np.searchsorted(bins, np.arange(window_days + 1)) - 1
-    cells, followers = [np.zeros(0, np.int64)], [np.zeros((0, len(bins) - 1), np.int64)]
+    width = len(bins) - 1
+    cells, followers = [np.zeros(0, np.int64)], [np.zeros((0, width), np.int64)]
     for later, key, lag in _later(events, rows, after, until, occurrence):
-        count = np.bincount(key)
+        # sorted, not tabulated: of many items most cells stay empty
+        coded = key * np.int64(width) + bin_of[lag]
+        coded.sort()
+        cell = coded // width
+        start = np.flatnonzero(np.diff(cell, prepend=-1))
+        count = np.diff(start, append=len(cell))
         found = np.flatnonzero(count >= min_followed)
-        number = np.full(len(count), -1, np.int32)
-        number[found] = np.arange(len(found), dtype=np.int32)
-        pair = number[key]
-        hit = np.flatnonzero(pair >= 0)
-        table = np.bincount(
-            pair[hit] * np.int64(len(bins) - 1) + bin_of[lag[hit]], minlength=len(found) * (len(bins) - 1)
-        )
-        cells.append(found + later.base)
-        followers.append(table.reshape(len(found), len(bins) - 1))
+        at = np.repeat(start[found] - np.cumsum(count[found]) + count[found], count[found])
+        at += np.arange(len(at))
+        row = np.repeat(np.arange(len(found)), count[found])
+        table = np.bincount(row * width + coded[at] % width, minlength=len(found) * width)
+        cells.append(cell[start[found]] + later.base)
+        followers.append(table.reshape(len(found), width))
     a, b = np.divmod(np.concatenate(cells), max(events.n_items, 1))
     return a, b, np.concatenate(followers)
 
