@@ -146,7 +146,7 @@ class _Estimate:
     observed: NDArray[np.int32]
     expected: NDArray[np.float64]
     prior: null.Prior
-    taste: NDArray[np.float64]
+    taste: NDArray[np.float32]
 
     def lifts(self, a: NDArray, b: NDArray, *, links: int) -> tuple[NDArray, NDArray]:
         """Lift of chosen pairs and its lower bound: their prior is the spread over all ordered pairs, links included.
@@ -204,7 +204,7 @@ def _estimate(
     base: NDArray[np.float64],
     *,
     rounds: int = 3,
-    known: NDArray[np.float64] | None = None,
+    known: NDArray[np.float32] | None = None,
 ) -> _Estimate:
     """Match margins and taste and fit the null, leaving out the cells that stand out, until no more of them do.
 
@@ -212,17 +212,17 @@ def _estimate(
     tiles would raise what is expected after tiles. Taste is taken from the second round on, once, or as `known`. The
     null is that of both orders together, without pairs of which one order stands out.
     """
-    off, seen = ~np.eye(len(base), dtype=bool), observed.astype(np.float64)
+    off = ~np.eye(len(base), dtype=bool)
     include, ratio, expected = off, known, base
     upper = np.triu(off)
     for turn in range(rounds):
         if ratio is None and turn:
-            ratio = taste(seen, expected, include=include)
-        expected = null.rake(base if ratio is None else base * ratio, seen, include=include)
+            ratio = taste(observed, expected, include=include)
+        expected = null.rake(base if ratio is None else base * ratio, observed, include=include)
         alike = upper & include & include.T
         cells = null.squash((observed + observed.T)[alike], (expected + expected.T)[alike])
         prior = null.fit_prior(cells)
-        made = _Estimate(observed, expected, prior, np.ones((1, 1)) if ratio is None else ratio)
+        made = _Estimate(observed, expected, prior, np.ones((1, 1), np.float32) if ratio is None else ratio)
         a, b = np.nonzero((observed >= 3) & (observed > 2 * expected))
         out = made.test(a, b).passes(DIRECTED)
         standing = np.zeros(base.shape, dtype=bool)

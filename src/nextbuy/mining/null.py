@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def rake(
     expected: NDArray[np.float64],
-    observed: NDArray[np.float64],
+    observed: NDArray,
     *,
     include: NDArray[np.bool_] | None = None,
     rounds: int = 50,
@@ -36,7 +36,8 @@ def rake(
     base = expected if include is None else expected * include
     seen = observed if include is None else observed * include
     row, column = np.ones(len(base)), np.ones(base.shape[1])
-    rows, columns = seen.sum(1), seen.sum(0)
+    rows, columns = seen.sum(1, dtype=np.float64), seen.sum(0, dtype=np.float64)
+    del seen
     for _ in range(rounds):
         new_row = _ratio(rows, base @ column)
         column = _ratio(columns, new_row @ base)

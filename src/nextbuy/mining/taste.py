@@ -25,24 +25,30 @@ SMALL = 600  # items up to which all eigenvalues are computed
 
 def taste(
     observed: NDArray, expected: NDArray[np.float64], *, include: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+) -> NDArray[np.float32]:
     """Give the ratio by which taste raises or lowers each pair, symmetric: (items, items) ndarray.
 
     The residuals of both orders together, in units of a rank-one standard deviation (as in correspondence analysis)
     and capped, are noise with a known edge of the spectrum (Wigner) plus what many pairs have in common. Eigenvalues
     beyond the edge are kept, shrunk by what noise adds to them. Cells outside `include` count as no residual.
-    Time: `MOST` products with the table of pairs, a second for 3,000 items.
+    Time: some `MOST` products with the table of pairs, a second for 3,000 items. Memory: 12 bytes a pair.
     """
     n = len(observed)
-    both = expected + expected.T
-    root = np.sqrt(both.sum(1) / np.sqrt(max(both.sum(), 1e-300)))
-    scale = root[:, None] * root[None, :]
-    residual = (observed + observed.T) - both
-    np.divide(residual, scale, out=residual, where=scale > 0)
-    residual[~(include & include.T) | (scale <= 0)] = 0.0
+    both = expected.astype(np.float32)
+    both += expected.T
+    size = both.sum(1, dtype=np.float64)
+    root = np.sqrt(size / np.sqrt(max(size.sum(), 1e-300))).astype(np.float32)
+    unit = np.where(root > 0, root, np.inf)  # what nobody buys has no residual
+    residual = observed.astype(np.float32)
+    residual += observed.T
+    residual -= both
+    residual /= unit[:, None]
+    residual /= unit[None, :]
+    residual[~(include & include.T)] = 0.0
     np.clip(residual, -CAP, CAP, out=residual)
     values, vectors = _eigen(residual)
-    energy = float((residual**2).sum())
+    energy = float(np.einsum("ij,ij", residual, residual, dtype=np.float64))
+    del residual
     kept = np.zeros(len(values), dtype=bool)
     for _ in range(10):  # what is kept is no noise: without it the edge lies lower
         edge = 2 * np.sqrt(max(energy - float((values[kept] ** 2).sum()), 0.0) / max(n, 1))
@@ -52,18 +58,19 @@ def taste(
         kept = more
     values, vectors = values[kept], vectors[:, kept]
     shrunk = np.sign(values) * np.sqrt(values**2 - edge**2)
-    ratio: NDArray[np.float64] = (vectors * shrunk) @ vectors.T
-    ratio *= scale
+    ratio: NDArray[np.float32] = (vectors * shrunk.astype(np.float32)) @ vectors.T
+    ratio *= root[:, None]
+    ratio *= root[None, :]
     np.divide(ratio, both, out=ratio, where=both > 0)
     ratio += 1.0
     np.clip(ratio, LEAST, LARGEST, out=ratio)
     return ratio
 
 
-def _eigen(table: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _eigen(table: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     if len(table) <= SMALL:
         return tuple(np.linalg.eigh(table))  # type: ignore[return-value]
     from scipy.sparse.linalg import eigsh
 
     # a fixed start: the same counts give the same rules
-    return tuple(eigsh(table, k=MOST, which="LM", v0=np.ones(len(table)), tol=1e-6))
+    return tuple(eigsh(table, k=MOST, which="LM", v0=np.ones(len(table), np.float32), tol=1e-4))
