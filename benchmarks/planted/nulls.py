@@ -46,7 +46,6 @@ def methods(world: World, *, window_days: int) -> Iterator[tuple[str, list[tuple
     calendar = expected_followers(counts)
     share = counts.exposed / np.maximum(counts.watched, 1)[:, None]
     random = calendar * share
-    random *= observed.sum() / random.sum()
     few = np.maximum(random[a, b], 1e-12)
     yield (
         "random exposures, Poisson",
