@@ -1,6 +1,7 @@
 """Lagged pairs with lag tables against DuckDB's self-join and seq2pat: wall time and peak memory of whole processes.
 
-    python benchmarks/mining/lagged.py [--peers PYTHON] [--customers N] [--items N] [--runs N] [--chunks]
+    python benchmarks/mining/lagged.py [--peers PYTHON] [--customers N] [--items N] [--runs N] [--methods NAME ...]
+                                       [--chunks]
 
 first: a customer's first A, then the first B of their life, 1 to 90 days later. any: the first A, then any B in the
 1 to 90 days after it, each customer once. Pairs with 8 customers or more, with a histogram of the lags (seq2pat gives
@@ -113,6 +114,7 @@ def main() -> None:
     parser.add_argument("--customers", type=int, default=96_000)
     parser.add_argument("--items", type=int, default=5_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--methods", nargs="*", default=["nextbuy", "duckdb", "seq2pat"])
     parser.add_argument("--chunks", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -133,7 +135,7 @@ def main() -> None:
             ("any", ("nextbuy", "duckdb")),
         ):
             ours: tuple[float, dict[str, np.ndarray]] | None = None
-            for method in methods:
+            for method in [m for m in methods if m in asked.methods]:
                 python = sys.executable if method == "nextbuy" else asked.peers
                 runs = 1 if method == "seq2pat" else asked.runs
                 got = [measured(python, method, path, out, occurrence) for _ in range(runs)]

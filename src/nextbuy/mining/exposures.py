@@ -282,22 +282,25 @@ def frequent_lags(
         events = events.where(events.first)
     rows = anchors(events, burn_in_days=burn_in_days)
     _, after, until = spans(events, rows, window_days)
-    bin_of = np.searchsorted(bins, np.arange(window_days + 1)) - 1
+    bin_of = (np.searchsorted(bins, np.arange(window_days + 1)) - 1).astype(np.int32)
     width = len(bins) - 1
+    shift = width.bit_length()
     cells, followers = [np.zeros(0, np.int64)], [np.zeros((0, width), np.int64)]
     for later, key, lag in _later(events, rows, after, until, occurrence):
         # sorted, not tabulated: of many items most cells stay empty
-        coded = key * np.int64(width) + bin_of[lag]
+        wide = int(key.max(initial=0)) >> (31 - shift) > 0
+        coded: NDArray[Any] = np.left_shift(key.astype(np.int64 if wide else np.int32), shift)
+        coded |= bin_of[lag]
         coded.sort()
-        cell = coded // width
+        cell = coded >> shift
         start = np.flatnonzero(np.diff(cell, prepend=-1))
         count = np.diff(start, append=len(cell))
         found = np.flatnonzero(count >= min_followed)
         at = np.repeat(start[found] - np.cumsum(count[found]) + count[found], count[found])
         at += np.arange(len(at))
         row = np.repeat(np.arange(len(found)), count[found])
-        table = np.bincount(row * width + coded[at] % width, minlength=len(found) * width)
-        cells.append(cell[start[found]] + later.base)
+        table = np.bincount(row * width + (coded[at] & ((1 << shift) - 1)), minlength=len(found) * width)
+        cells.append(cell[start[found]] + np.int64(later.base))
         followers.append(table.reshape(len(found), width))
     a, b = np.divmod(np.concatenate(cells), max(events.n_items, 1))
     return a, b, np.concatenate(followers)
