@@ -36,7 +36,9 @@ def test_help_names_every_command(nextbuy):
         ),
         (["rules", "orders.csv", "--kind", "basket,sequence"], "kind"),
         (["rules", "orders.csv", "-k", "many"], "many"),
+        (["rules", "orders.csv", "-k", "0"], "Must be >= 1"),
         (["backtest", "orders.csv", "--cutoffs", "few"], "few"),
+        (["backtest", "orders.csv", "--cutoffs", "0"], "Must be >= 1"),
     ],
 )
 def test_wrong_usage_is_one_message_and_two(nextbuy, words, said):

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 import nextbuy as nb
+from nextbuy.mining.exposures import purchases
 from nextbuy.predict.candidates import Candidates
+from nextbuy.predict.drift import levels
 from nextbuy.predict.heads import deal_by_count
 
 CUSTOMERS, ITEMS, DAYS = 600, 120, 240
@@ -70,3 +72,20 @@ def test_dealing_keeps_each_customers_probabilities():
     empty = np.zeros(0)
     made = Candidates(customer, customer, days[:, None], days, ("pair_days",), empty, empty, empty, ())
     assert deal_by_count(made, chance).tolist() == [0.1, 0.2, 0.6, 0.05, 0.3]
+
+
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_half_of_a_change_of_level_is_taken_as_lasting(factor):
+    """Where everything is bought twice as often in the last two weeks, odds rise by the root of the share bought."""
+    random = np.random.default_rng(8)
+    days, customers, items = 200, 400, 20
+    rate = np.where(np.arange(days) >= days - 14, factor, 1.0) * 0.02
+    day, customer, item = np.nonzero(random.random((days, customers, items)) < rate[:, None, None])
+    frame = pd.DataFrame(
+        {"customer_id": customer, "item_id": item, "timestamp": START + pd.to_timedelta(day, "D")}
+    )
+    events = purchases(nb.read_orders(frame))
+    again, fresh = levels(events, events.end, [events.end - 30 * j for j in (1, 2, 3)], horizon_days=30)
+    share = -np.expm1(14 * np.log1p(-0.02 * np.array([factor, 1.0])))  # of the pairs bought in 14 days
+    assert again == pytest.approx(np.sqrt(share[0] / share[1]), rel=0.03)
+    assert fresh < again  # what is bought for the first time runs out as customers know everything

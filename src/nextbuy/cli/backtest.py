@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from nextbuy.cli.output import OK, PLAIN, Output, plain, table
-from nextbuy.cli.source import USUAL, File, Reading, Sources, facts, moment, needed, note_problems, read
+from nextbuy.cli.source import (
+    USUAL,
+    Count,
+    File,
+    Reading,
+    Sources,
+    facts,
+    moment,
+    needed,
+    note_problems,
+    read,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,8 +26,8 @@ if TYPE_CHECKING:
 
 def backtest(
     *source: Sources,
-    cutoffs: Annotated[int, Parameter(metavar="N")] = 4,
-    k: Annotated[int, Parameter(name=["-k", "--top"], metavar="N")] = 10,
+    cutoffs: Count = 4,
+    k: Annotated[Count, Parameter(name=["-k", "--top"])] = 10,
     as_of: Annotated[str | None, Parameter(metavar="DATE")] = None,
     config: File = None,
     report: File = None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from nextbuy.cli.output import OK, PLAIN, Output, plain, table
-from nextbuy.cli.source import USUAL, File, Reading, Sources, needed, note_problems, read
+from nextbuy.cli.source import USUAL, Count, File, Reading, Sources, needed, note_problems, read
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,7 +19,7 @@ def rules(
     *source: Sources,
     kind: Literal["basket", "sequence"] = "sequence",
     level: str = "item",
-    top: Annotated[int, Parameter(name=["--top", "-k"], metavar="N")] = 20,
+    top: Annotated[Count, Parameter(name=["--top", "-k"])] = 20,
     out: File = None,
     reading: Reading = USUAL,
     output: Output = PLAIN,

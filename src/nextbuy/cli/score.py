@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from nextbuy.cli.output import OK, PLAIN, Output, complain, plain
 from nextbuy.cli.source import (
     USUAL,
+    Count,
     Directory,
     File,
     Reading,
@@ -36,11 +37,11 @@ def score(
     as_of: Annotated[str, Parameter(metavar="DATE")],
     out: Directory,
     policy: File = None,
-    k: Annotated[int, Parameter(name=["-k", "--top"], metavar="N")] = 10,
+    k: Annotated[Count, Parameter(name=["-k", "--top"])] = 10,
     kind: Literal["all", "new", "repeat"] = "all",
     csv: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     overwrite: Annotated[bool, Parameter(negative="", show_default=False)] = False,
-    block_customers: Annotated[int, Parameter(metavar="N")] = 20_000,
+    block_customers: Count = 20_000,
     reading: Reading = USUAL,
     output: Output = PLAIN,
 ) -> int:
@@ -147,16 +148,15 @@ def run(
     # one schema whatever a block holds: pandas has no text column of nothing but unknowns
     known.backend = "pyarrow"
     customers = known.customer_ids.to_pylist()
-    size = max(block_customers, 1)
     rules = policy or read_policy(None, horizon_days=estimator.horizon_days)
-    blocks = [customers[i : i + size] for i in range(0, len(customers), size)]
+    blocks = [customers[i : i + block_customers] for i in range(0, len(customers), block_customers)]
     inputs = {
         "as_of": at,
         "model_version": version,
         "orders": digest_of(known),
         "k": k,
         "kind": kind,
-        "block_customers": size,
+        "block_customers": block_customers,
         "policy": shown(rules),
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from nextbuy.cli.output import FOUND, USAGE, Output, Stopped, complain
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _COLUMN = Parameter(metavar="COLUMN")
 Date = Annotated[str | None, Parameter(metavar="DATE")]
 Directory = Annotated[str, Parameter(metavar="DIR")]
+Count = Annotated[int, Parameter(metavar="N", validator=validators.Number(gte=1))]
 File = Annotated[str | None, Parameter(metavar="FILE")]
 Sources = Annotated[str, Parameter(metavar="SOURCE...")]
 

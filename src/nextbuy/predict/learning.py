@@ -11,7 +11,7 @@ import numpy as np
 from nextbuy.mining.exposures import NEVER
 from nextbuy.mining.links import frequent, mine
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
-from nextbuy.predict.drift import LastDays, bought_between, days_to_judge, keep_up, label
+from nextbuy.predict.drift import LastDays, bought_between, days_to_judge, keep_up, label, levels
 from nextbuy.predict.ease import Ease
 from nextbuy.predict.heads import Head
 from nextbuy.predict.items import Items
@@ -93,6 +93,9 @@ def learn(
         last = LastDays.of(some, sources, cut - kept, cut)
         # what older cut-offs taught may no longer hold: the newest alone knows least of the past
         repeat, new, drift = keep_up(repeat, new, lambda: (fit(repeats[:1]), fit(news[:1])), last)
+    if cuts and not drift:
+        again, fresh = levels(timeline.events, cut, cuts, horizon_days=horizon_days)
+        repeat, new = replace(repeat, odds=again), replace(new, odds=fresh)
     history = timeline.before(cut)
     links = mine_links(history, window_days=window_days, category=category, substitutes=substitutes)
     sources = gather(history, links, horizon_days=horizon_days, category=category, durable=durable)
