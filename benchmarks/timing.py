@@ -1,6 +1,7 @@
 """Are lag tables and windows honest: simulated lags whose law is known.
 
-    python benchmarks/timing.py [worlds | flat | speed]      (default: all; about two minutes)
+    python benchmarks/timing.py [worlds | flat | speed | rhythm]           (default: these; about two minutes)
+    python benchmarks/timing.py repurchase | cross --data data/           (a directory of real histories)
 
 worlds  Lags of gamma, Weibull and log-normal law, 80 % never follow, watches end at random. Each forecast is the
         chance of a follower within 14 days for customers of other draws, at a random elapsed day. Beside ours: the
@@ -9,22 +10,39 @@ worlds  Lags of gamma, Weibull and log-normal law, 80 % never follow, watches en
         followers fall between lag_p10 and lag_p90.
 flat    Lags without a shape: how many rules are told to have none, and how far their hazards stray.
 speed   20 million exposures of 100,000 rules tabulated and shrunk, 17 million pairs scored.
+rhythm  Who buys every 30 +- 3 days, and who as often without a rhythm: told apart by the spread of own gaps.
+repurchase  Is the same item bought again: dunnhumby categories within 14 days, Online Retail II items within 30, as
+        `NextPurchase.predict(kind="repeat")` says it for every (customer, item) bought before.
+cross   dunnhumby: when B follows A. How many rules show a timing signal; and the best 14-day window of each rule,
+        chosen on one half of the customers, measured on that half and on the other one.
 """
 
+import argparse
 import resource
-import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy import stats
+from sklearn.metrics import roc_auc_score
 
-from nextbuy.evaluate.metrics import bootstrap
-from nextbuy.mining.lags import LagTable, shrink, tabulate, timing_signal
+import nextbuy as nb
+from nextbuy.evaluate.metrics import calibration, log_loss
+from nextbuy.evaluate.timing import interval_coverage, log_likelihood, watched_crps, window_hits
+from nextbuy.mining.exposures import Purchases, from_lines, purchases
+from nextbuy.mining.lags import LagTable, count_lags, edges, shrink, tabulate, timing_signal
+from nextbuy.mining.links import frequent, mine
+from nextbuy.predict.history import Timeline
+from nextbuy.timing.repurchase import fit_intervals
 from nextbuy.timing.windows import best_windows
 
-WINDOW, HORIZON, NEVER, FIXED_DELAY = 180, 14, 0.8, 30
+WINDOW, HORIZON, NEVER = 180, 14, 0.8
+MOST_PEAKS, AROUND = 20_000, 60
 Law = Callable[[np.ndarray], Any]
 Random = np.random.Generator
 LAWS: dict[str, Law] = {
@@ -40,12 +58,6 @@ def draw(law: Law, mean: np.ndarray, rule: np.ndarray, random: Random) -> tuple[
     lag = np.ceil(law(mean[rule]).rvs(len(rule), random_state=random))
     lag[random.random(len(rule)) < NEVER] = -1
     return lag, random.integers(20, WINDOW + 1, len(rule))
-
-
-def loss(chance: np.ndarray, came: np.ndarray) -> float:
-    """Mean negative log-likelihood of the outcomes."""
-    chance = np.clip(chance, 1e-6, 1 - 1e-6)
-    return float(-np.where(came, np.log(chance), np.log1p(-chance)).mean())
 
 
 def world(name: str, size: str, random: Random) -> None:
@@ -80,13 +92,37 @@ def world(name: str, size: str, random: Random) -> None:
         "histogram": naive,
         "exponential": -np.expm1(-rate[tested] * HORIZON),
     }
-    best = loss(oracle, came)
+    best = log_loss(oracle, came)
     for who, chance in forecasts.items():
         print(
-            f"{name:10s} {size:6s} {who:11s} log-loss {loss(chance, came):.4f} "
-            f"({loss(chance, came) / best:.3f} x oracle)  sum / events {chance.sum() / came.sum():.3f}"
+            f"{name:10s} {size:6s} {who:11s} log-loss {log_loss(chance, came):.4f} "
+            f"({log_loss(chance, came) / best:.3f} x oracle)  sum / events {chance.sum() / came.sum():.3f}"
         )
+    scores(name, size, mean, table, random)
     windows(name, size, mean, table, random)
+
+
+def scores(name: str, size: str, mean: np.ndarray, table: LagTable, random: Random) -> None:
+    """Print the likelihood and the CRPS on other customers, beside those of one pooled table for all rules."""
+    rules, law = len(mean), LAWS[name]
+    rule = np.repeat(np.arange(rules), max(120_000 // rules, 1))
+    lag, watch = draw(law, mean, rule, random)
+    counts = tabulate(rule, watch, lag, rules=rules, window_days=WINDOW)
+    pooled = replace(table, hazard=np.tile(table.pooled, (rules, 1)))
+    likelihood, score = zip(
+        *(
+            (
+                log_likelihood(one, counts).sum() / len(rule),
+                watched_crps(one, rule, watch_days=watch, lag_days=lag).mean(),
+            )
+            for one in (table, pooled)
+        ),
+        strict=True,
+    )
+    print(
+        f"{name:10s} {size:6s} ours (pooled) log-likelihood {likelihood[0]:.4f} ({likelihood[1]:.4f}) an exposure, "
+        f"CRPS {score[0]:.4f} ({score[1]:.4f}) days"
+    )
 
 
 def windows(name: str, size: str, mean: np.ndarray, table: LagTable, random: Random) -> None:
@@ -98,15 +134,12 @@ def windows(name: str, size: str, mean: np.ndarray, table: LagTable, random: Ran
     known = (cdf[:, HORIZON:-1] - cdf[:, : WINDOW - HORIZON]).argmax(axis=1)
     # choosing and measuring use different draws: the windows know the table alone
     ours = best_windows(table, np.arange(len(mean)), np.zeros(len(mean)), width_days=HORIZON).start
-    begins = {"oracle": start[known][fresh], "ours": ours[fresh], "send now": 0, "fixed delay": FIXED_DELAY}
-    for who, begin in begins.items():
-        hit = (lag > begin) & (lag <= begin + HORIZON)
-        low, high = bootstrap(hit.astype(float), seed=1)
-        print(f"{name:10s} {size:6s} {who:11s} hit rate {hit.mean():.4f} ({low:.4f} to {high:.4f})")
+    starts = {"oracle": start[known][fresh], "ours": ours[fresh]}
+    for who, rate in window_hits(starts, lag, width_days=HORIZON, seed=1).items():
+        print(f"{name:10s} {size:6s} {who:11s} hit rate {rate.value:.4f} ({rate.low:.4f} to {rate.high:.4f})")
     low, high = table.quantiles(0.1, 0.9).T
-    came = (lag > 0) & (lag <= WINDOW)
-    covered = ((lag >= low[fresh]) & (lag <= high[fresh]))[came].mean()
-    print(f"{name:10s} {size:6s} lag_p10 to lag_p90 holds {covered:.1%} of the followers")
+    held = interval_coverage(low[fresh], high[fresh], lag, window_days=WINDOW)
+    print(f"{name:10s} {size:6s} lag_p10 to lag_p90 holds {held.value:.1%} of the followers")
 
 
 def flat(random: Random) -> None:
@@ -150,18 +183,150 @@ def speed(random: Random) -> None:
     )
 
 
-def main(parts: list[str]) -> None:
+def rhythm(random: Random) -> None:
+    """Print how well the spread of own gaps tells regular buyers from others who buy as often."""
+    regular, spread = rhythm_world(random)
+    print(f"rhythm: AUC {roc_auc_score(regular, -spread):.4f} of {len(regular):,} customers")
+
+
+def rhythm_world(random: Random, customers: int = 2_000) -> tuple[np.ndarray, np.ndarray]:
+    """Who buys every 30 +- 3 days (the others: exponential gaps of the same mean), and the spread of own log gaps."""
+    regular = np.arange(customers) % 2 == 0
+    gaps = np.where(
+        regular[:, None], random.normal(30, 3, (customers, 12)), random.exponential(30, (customers, 12))
+    )
+    day = np.cumsum(np.maximum(np.round(gaps), 1), axis=1).astype(np.int32)
+    who, when = np.nonzero(day < 200)
+    item = np.zeros(len(who), np.int32)
+    events = from_lines(
+        who.astype(np.int32), day[who, when], item, half=np.zeros(customers, dtype=bool), n_items=1
+    )
+    history = Timeline.of(events).before(200)
+    mean_log, square_log = history.log_gaps
+    gaps_seen = history.count - 1
+    _, spread = fit_intervals(events).own(history.item, gaps_seen, mean_log, square_log)
+    return regular[history.customer], spread
+
+
+def cross(folder: Path) -> None:
+    """Print how often a timing signal is claimed, and what a window chosen on the same customers promises."""
+    lines = pd.read_parquet(folder / "dunnhumby_lgsr5k.parquet")
+    for level, few in (("cat_10", 8), ("cat_40", 8), ("item_id", 100)):
+        lines_of = lines.assign(item_id=lines[level])[["customer_id", "order_id", "timestamp", "item_id"]]
+        events, _ = frequent(purchases(nb.read_orders(lines_of)), few)
+        found = mine(
+            events,
+            window_days=WINDOW,
+            min_followed=30,
+            min_customers=100,
+            fdr=None,
+            cross_fit=False,
+        )
+        word = found.columns["timing_signal"]
+        said = ", ".join(f"{w} {(word == w).mean():.1%}" for w in ("none", "weak", "strong"))
+        print(f"cross {level}: {len(word):,} candidate rules ({events.n_items:,} items): {said}", flush=True)
+        rules = np.flatnonzero(found.columns["followed"] >= 60)[:MOST_PEAKS]
+        curve = peaks(events, found.antecedent[rules], found.consequent[rules])
+        print(
+            f"cross {level}: best 14 days of {len(rules):,} rules: {curve[0, AROUND]:.2f} times the flat expectation "
+            f"on the customers it was chosen on, {curve[1, AROUND]:.2f} times on the others",
+            flush=True,
+        )
+
+
+def peaks(events: Purchases, antecedent: np.ndarray, consequent: np.ndarray) -> np.ndarray:
+    """Followers over their flat expectation by days around each rule's best window: chosen half, other half.
+
+    Rows: the half that the window was chosen on, the other half. Columns: the share in 14-day windows that start so
+    many days before or after the best one. Flat is what the rule's own watched days give under the hazard of all
+    chosen rules together.
+    """
+    daily = []
+    for side in (False, True):
+        part = events.where(events.half == side)
+        counts, followers = count_lags(part, antecedent, consequent, window_days=WINDOW)
+        came = np.bincount(
+            followers.rule * (WINDOW + 1) + followers.lag, minlength=len(antecedent) * (WINDOW + 1)
+        ).reshape(-1, WINDOW + 1)[:, 1:]
+        watched = np.repeat(counts.watch_days / np.diff(edges(WINDOW)), np.diff(edges(WINDOW)), axis=1)
+        daily.append((came, watched))
+    pooled = sum(came.sum(axis=0) for came, _ in daily) / sum(w.sum(axis=0) for _, w in daily)
+    sums = []
+    for came, watched in daily:
+        flat_days = watched * pooled
+        flat_days *= came.sum(axis=1, keepdims=True) / np.maximum(flat_days.sum(axis=1, keepdims=True), 1e-9)
+        sums.append([sliding_window_view(part, HORIZON, axis=1).sum(axis=-1) for part in (came, flat_days)])
+    total = np.zeros((2, 2, 2 * AROUND + 1))  # half, followers or flat, days from the best start
+    for chosen, other in ((0, 1), (1, 0)):
+        seen, expected = sums[chosen]
+        best = np.argmax(seen / np.maximum(expected, 1.0), axis=1)
+        for step in range(-AROUND, AROUND + 1):
+            at = best + step
+            use = np.flatnonzero((at >= 0) & (at < seen.shape[1]))
+            for row, half in enumerate((chosen, other)):
+                for column in range(2):
+                    total[row, column, step + AROUND] += sums[half][column][use, at[use]].sum()
+    return total[:, 0] / total[:, 1]
+
+
+HISTORIES = {  # file: what counts as an item, horizon, days from the cut to the end
+    "dunnhumby_lgsr5k": ("cat_10", 14, 140),
+    "online_retail_1": ("item_id", 30, 30),
+}
+
+
+def repeat_forecast(
+    lines: pd.DataFrame, *, horizon_days: int, days_before_end: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Chance that each (customer, item) bought before a cut is bought again after it, and whether it was."""
+    orders = nb.read_orders(lines)
+    last = np.datetime64(orders.end_day, "D")
+    cut = last - days_before_end
+    model = nb.NextPurchase(horizon_days=horizon_days).fit(orders, as_of=str(cut))
+    made = model.predict(kind="repeat", k=orders.n_items)
+    day = lines["timestamp"].dt.normalize()
+    after = lines[(day >= cut) & (day < cut + horizon_days)]
+    pairs = pd.MultiIndex.from_frame(made[["customer_id", "item_id"]])
+    came = pairs.isin(pd.MultiIndex.from_frame(after[["customer_id", "item_id"]]))
+    return made["probability"].to_numpy(), came
+
+
+def repurchase(folder: Path) -> None:
+    """Print how good the chances of buying the same item again are on two real histories."""
+    for name, (level, horizon, back) in HISTORIES.items():
+        lines = pd.read_parquet(folder / f"{name}.parquet")
+        lines = lines.assign(item_id=lines[level])[["customer_id", "order_id", "timestamp", "item_id"]]
+        began = time.process_time()
+        chance, came = repeat_forecast(lines, horizon_days=horizon, days_before_end=back)
+        print(
+            f"{name} {level}, {horizon} days: {len(came):,} pairs, bought {came.mean():.4f}, predicted "
+            f"{chance.mean():.4f}, log-loss {log_loss(chance, came):.4f}, AUC {roc_auc_score(came, chance):.4f}, "
+            f"calibration error {calibration(chance, came).error:.4f}; {time.process_time() - began:.0f} CPU s",
+            flush=True,
+        )
+
+
+def main() -> None:
     """Print the parts asked for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", default=["worlds", "flat", "speed", "rhythm"])
+    parser.add_argument("--data", type=Path, default=Path("data"))
+    asked = parser.parse_args()
     random = np.random.default_rng(11)
-    if "worlds" in parts:
+    if "worlds" in asked.parts:
         for name in LAWS:
             for size in SIZES:
                 world(name, size, random)
-    if "flat" in parts:
-        flat(random)
-    if "speed" in parts:
-        speed(random)
+    simulated = {"flat": flat, "speed": speed, "rhythm": rhythm}
+    real = {"repurchase": repurchase, "cross": cross}
+    for part in asked.parts:
+        if part in simulated:
+            simulated[part](random)
+        elif part in real:
+            real[part](asked.data)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or ["worlds", "flat", "speed"])
+    main()
