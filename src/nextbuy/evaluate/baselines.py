@@ -10,9 +10,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from nextbuy.mining.exposures import purchases
+from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import take, to_frame
-from nextbuy.orders.table import Orders
+from nextbuy.orders.table import Orders, check_orders
 from nextbuy.predict.history import Timeline
 
 if TYPE_CHECKING:
@@ -68,29 +69,19 @@ class Popularity(BaseEstimator):
         return self
 
     def _check(self, orders: Orders) -> None:
-        if not isinstance(orders, Orders):
-            raise InputError(
-                f"fit needs Orders, not {type(orders).__name__}. Try fit(read_orders(your_frame))."
-            )
-        if not orders.has_customers:
-            raise InputError(
-                "Predictions need to know who bought: these orders have no customer column. "
-                "Try read_orders(..., customer='your_customer_column')."
-            )
+        check_orders(orders, need="Predictions need to know who bought")
         for name in ("horizon_days", "recent_days"):
             value = getattr(self, name)
             if value is None and name == "recent_days":
                 continue
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise InputError(f"{name}={value!r} must be a whole number of days, at least 1.")
+            check_whole(name, value, least=1)
 
     def predict(self, *, kind: str = "all", k: int = 10) -> Any:
         """Rank for every customer; columns `customer_id, item_id, kind, rank, probability`."""
         check_is_fitted(self, "chance_")
         if kind not in ("all", "new", "repeat"):
             raise InputError(f"kind={kind!r} is not known. Try kind='all', 'new' or 'repeat'.")
-        if not isinstance(k, (int, np.integer)) or k < 1:
-            raise InputError(f"k={k!r} must be a whole number, at least 1.")
+        check_whole("k", k, least=1)
         h = self._history
         owned, own_key, own_chance = self._own(h)
         parts: list[tuple[NDArray, ...]] = []

@@ -12,9 +12,8 @@ from nextbuy.mining import containment, scored
 from nextbuy.mining.exposures import purchases
 from nextbuy.mining.growth import Growth, Level, Limits
 from nextbuy.mining.parameters import Parameters, check_whole
-from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import take
-from nextbuy.orders.table import Orders
+from nextbuy.orders.table import Orders, check_orders
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,15 +134,7 @@ class Patterns(Parameters):
         return self
 
     def _check(self, orders: Any) -> None:
-        if not isinstance(orders, Orders):
-            raise InputError(
-                f"fit needs Orders, not {type(orders).__name__}. Try fit(read_orders(your_frame))."
-            )
-        if not orders.has_customers:
-            raise InputError(
-                "Patterns need to know who bought: these orders have no customer column. "
-                "Try read_orders(..., customer='your_customer_column'), or AssociationRules, which needs none."
-            )
+        check_orders(orders, need="Patterns need to know who bought")
         for name, least in {"min_gap_days": 1, "min_customers": 1, "max_length": 2, "min_steps": 2}.items():
             check_whole(name, getattr(self, name), least=least)
         check_whole("max_gap_days", self.max_gap_days, least=int(self.min_gap_days))

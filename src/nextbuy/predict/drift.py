@@ -127,7 +127,8 @@ def keep_up(
     Head, Head
         For repeats and new items.
     str
-        "" (kept), "newest" (learned from the newest cut-off alone) or "counts" (its probabilities dealt by counts).
+        "" (kept), "newest" (learned from the newest cut-off alone) or "counts" (probabilities dealt by counts: of
+        the customer for repeats, of all customers for new items).
     """
     seen = last.candidates(repeat_candidates)
     if _counts_ahead(repeat, seen) <= FAR_BEHIND:
@@ -138,7 +139,7 @@ def keep_up(
     ahead = _counts_ahead(repeat, seen)
     if ahead <= 0:
         return repeat, new, "newest"
-    repeat = replace(repeat, by_count=True)
+    repeat, new = replace(repeat, by_count=True), replace(new, by_count=new.model is not None)
     if ahead <= FAR_BEHIND:
         return repeat, new, "counts"
     fresh = last.candidates(new_candidates)

@@ -34,7 +34,7 @@ class Head:
     edges : (features, 2 * GRID) ndarray of float32
         Values that a feature is rounded down to.
     by_count : bool
-        Each customer's probabilities are dealt out by how often they bought, most first (see `drift`).
+        Each customer's probabilities are dealt out by plain counts, highest first (see `drift`).
     odds : float
         What the odds of every probability are multiplied by (see `drift`).
     """
@@ -100,10 +100,14 @@ class Head:
 
 
 def deal_by_count(candidates: Candidates, chance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give each customer's highest probability to what they bought on most days, and so on; ties as they were."""
-    days = candidates.features[:, candidates.names.index("pair_days")]
+    """Give each customer's highest probability to what they bought on most days, and so on; ties as they were.
+
+    New items are dealt by how many customers ever bought them.
+    """
+    column = "pair_days" if "pair_days" in candidates.names else "item_buyers"
+    count = candidates.features[:, candidates.names.index(column)]
     out = np.empty_like(chance)
-    out[np.lexsort((-chance, -days, candidates.customer))] = chance[
+    out[np.lexsort((-chance, -count, candidates.customer))] = chance[
         np.lexsort((-chance, candidates.customer))
     ]
     return out

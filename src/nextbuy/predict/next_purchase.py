@@ -11,9 +11,10 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from nextbuy.mining.exposures import Purchases, purchases
+from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import DAY_US, to_frame
-from nextbuy.orders.table import Orders, codes_of, to_us
+from nextbuy.orders.table import Orders, check_orders, codes_of, to_us
 from nextbuy.predict.asked import as_orders, check_ids
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
 from nextbuy.predict.ease import Ease
@@ -23,6 +24,7 @@ from nextbuy.predict.heads import Head
 from nextbuy.predict.history import History, Timeline
 from nextbuy.predict.items import Items, catalog_arrays, substitute_groups
 from nextbuy.predict.learning import Learned, learn
+from nextbuy.predict.reasons import languages
 from nextbuy.predict.table import COLUMNS, Ranked, ids_asked, prediction_columns, rank
 from nextbuy.predict.triggers import Links
 
@@ -48,6 +50,8 @@ class NextPurchase(BaseEstimator):
         The probability is of buying within so many days after as_of.
     window_days : int, default 180
         How long after A a B still counts as following it.
+    language : {"en", "bg", "fr"}, default "en"
+        Of the sentences in `reason`.
     random_state : int, default 0
         Seed of the sampling of negative examples.
     n_jobs : int, default 1
@@ -79,10 +83,17 @@ class NextPurchase(BaseEstimator):
     """
 
     def __init__(
-        self, *, horizon_days: int = 30, window_days: int = 180, random_state: int = 0, n_jobs: int = 1
+        self,
+        *,
+        horizon_days: int = 30,
+        window_days: int = 180,
+        language: str = "en",
+        random_state: int = 0,
+        n_jobs: int = 1,
     ) -> None:
         self.horizon_days = horizon_days
         self.window_days = window_days
+        self.language = language
         self.random_state = random_state
         self.n_jobs = n_jobs
 
@@ -125,19 +136,11 @@ class NextPurchase(BaseEstimator):
         return self
 
     def _check(self, orders: Orders) -> None:
-        if not isinstance(orders, Orders):
-            raise InputError(
-                f"fit needs Orders, not {type(orders).__name__}. Try fit(read_orders(your_frame))."
-            )
-        if not orders.has_customers:
-            raise InputError(
-                "Predictions need to know who bought: these orders have no customer column. "
-                "Try read_orders(..., customer='your_customer_column'), or AssociationRules, which needs none."
-            )
-        for name in ("horizon_days", "window_days"):
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or value < 1:
-                raise InputError(f"{name}={value!r} must be a whole number of days, at least 1.")
+        check_orders(orders, need="Predictions need to know who bought")
+        check_whole("horizon_days", self.horizon_days, least=1)
+        check_whole("window_days", self.window_days, least=1)
+        if self.language not in languages():
+            raise InputError(f"language={self.language!r} is not known. Try one of {', '.join(languages())}.")
 
     def _finish(self) -> None:
         self.as_of_ = str(np.datetime64(self._cut, "D"))
@@ -191,8 +194,7 @@ class NextPurchase(BaseEstimator):
         check_is_fitted(self, "learned_")
         if kind not in KINDS:
             raise InputError(f"kind={kind!r} is not known. Try kind='all', 'new' or 'repeat'.")
-        if not isinstance(k, (int, np.integer)) or k < 1:
-            raise InputError(f"k={k!r} must be a whole number, at least 1.")
+        check_whole("k", k, least=1)
         for name, ids in (("customers", customers), ("items", items), ("exclude", exclude)):
             check_ids(name, ids)
         given = as_orders(orders, as_of)
@@ -238,9 +240,8 @@ class NextPurchase(BaseEstimator):
             raise InputError(
                 f"This model knows no item {item!r}." + (f" Did you mean {near[0]!r}?" if near else "")
             )
-        cut = self._cut if as_of is None else self._cut_of(as_of, None)
         timeline, ids = self._timelines(None, as_of, [customer])
-        history = timeline.before(cut)
+        history = timeline.before(self._cut if as_of is None else self._cut_of(as_of, None))
         rows = self._table(history, ids, self._rank(history, [item], None, "all", 1)).to_pylist()
         if not rows:
             raise InputError(
@@ -283,13 +284,12 @@ class NextPurchase(BaseEstimator):
             timeline = Timeline.of(self._translate(given))
         if customers is None:
             return timeline, ids
-        events = timeline.events
         asked = list(dict.fromkeys(customers))
         codes = codes_of(ids, asked)
-        new = np.full(len(ids) + 1, -1, np.int32)
+        new = np.full(len(ids) + 1, -1, np.int32)  # the last place is for unknown ids
         new[codes] = np.arange(len(asked), dtype=np.int32)
         new[-1] = -1
-        mine = events.where(new[events.customer] >= 0)
+        mine = timeline.events.where(new[timeline.events.customer] >= 0)
         mine = replace(mine, customer=new[mine.customer], n_customers=len(asked))
         by = np.lexsort((mine.item, mine.day, mine.customer))
         return Timeline.of(mine.where(by)), ids_asked(ids, codes, asked)
@@ -316,8 +316,7 @@ class NextPurchase(BaseEstimator):
             allowed[asked] = True
         if exclude is not None:
             allowed[(codes := codes_of(self.item_ids_, list(exclude)))[codes >= 0]] = False
-        learned = self.learned_
-        made = []
+        learned, made = self.learned_, []
         if kind != "new":
             made.append((repeat_candidates(history, learned.sources), learned.repeat))
         if kind != "repeat":
@@ -339,6 +338,7 @@ class NextPurchase(BaseEstimator):
                     item_names=self._item_names,
                     category_names=self._category_names,
                     window_days=self.window_days,
+                    language=self.language,
                 )
             )
         table = pa.concat_tables(parts)

@@ -96,6 +96,7 @@ def prediction_columns(
     item_names: pa.Array,
     category_names: pa.Array,
     window_days: int,
+    language: str,
 ) -> pa.Table:
     """Put the columns of a prediction together, ids and texts included."""
     item = part.candidates.item[part.rows]
@@ -158,7 +159,7 @@ def prediction_columns(
             "lag_p50": pa.array(e.lag_p50, from_pandas=True),
             "lag_p90": pa.array(e.lag_p90, from_pandas=True),
             "reason_code": pa.array(e.reason_code.tolist(), pa.string()),
-            "reason": pa.array(reason_texts(e.reason_code.tolist(), facts), pa.string()),
+            "reason": pa.array(reason_texts(e.reason_code.tolist(), facts, language=language), pa.string()),
         }
     )
 

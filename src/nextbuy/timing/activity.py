@@ -11,9 +11,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import take, to_frame, to_table
-from nextbuy.orders.table import Orders, codes_of
+from nextbuy.orders.table import Orders, check_orders, codes_of
 from nextbuy.timing.dropout import MODELS, Dropout, fit_dropout
 from nextbuy.timing.spend import Spend, fit_spend
 from nextbuy.timing.summary import Days, Summary
@@ -102,19 +103,8 @@ class CustomerActivity(BaseEstimator):
         return self
 
     def _check(self, orders: Orders) -> None:
-        if not isinstance(orders, Orders):
-            raise InputError(
-                f"fit needs Orders, not {type(orders).__name__}. Try fit(read_orders(your_frame))."
-            )
-        if not orders.has_customers:
-            raise InputError(
-                "Activity is about customers: these orders have no customer column. "
-                "Try read_orders(..., customer='your_customer_column')."
-            )
-        if not isinstance(self.horizon_days, (int, np.integer)) or self.horizon_days < 1:
-            raise InputError(
-                f"horizon_days={self.horizon_days!r} must be a whole number of days, at least 1."
-            )
+        check_orders(orders, need="Activity is about customers")
+        check_whole("horizon_days", self.horizon_days, least=1)
         if self.model not in MODELS:
             raise InputError(f"model={self.model!r} is not known. Try model='mbg' or 'bg'.")
 
