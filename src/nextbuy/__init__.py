@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from nextbuy.orders import Catalog, InputError, Orders, read_catalog, read_orders
     from nextbuy.predict import NextPurchase
     from nextbuy.storage import BundleError, RunError, load, save
-    from nextbuy.timing import CustomerActivity
+    from nextbuy.timing import CustomerActivity, replenishment
 
 __version__ = "0.1.0"
 
@@ -54,6 +54,7 @@ _HOME = {
     "plot": "display",
     "read_catalog": "orders",
     "read_orders": "orders",
+    "replenishment": "timing",
     "required_contacts": "offers",
     "save": "storage",
     "write_report": "display",
@@ -86,6 +87,7 @@ __all__ = [
     "plot",
     "read_catalog",
     "read_orders",
+    "replenishment",
     "required_contacts",
     "save",
     "write_report",

@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from nextbuy.evaluate.metrics import calibration, log_loss
-from nextbuy.mining.exposures import purchases
+from nextbuy.mining.exposures import from_lines, purchases
 from nextbuy.timing.repurchase import Intervals, fit_intervals, remaining, rhythm
 
 one = np.array
@@ -114,3 +114,22 @@ def test_repurchase_of_real_histories(bench, shared_data, name, most_loss, most_
     chance, came = bench.repeat_forecast(lines, horizon_days=horizon, days_before_end=back)
     assert log_loss(chance, came) <= most_loss
     assert calibration(chance, came).error <= most_error
+
+
+def test_a_rare_item_is_drawn_to_its_category():
+    """An item with one gap takes after its category, not after the rest of the shop."""
+    # item 0: thousand weekly gaps, its kin item 1 a single one; items 2: thousand gaps of 100 days
+    customer = np.concatenate([np.repeat(np.arange(1_000), 2), [0, 0], np.repeat(np.arange(1_000), 2)])
+    day = np.concatenate([np.tile([0, 7], 1_000), [0, 20], np.tile([0, 100], 1_000)])
+    item = np.concatenate([np.zeros(2_000), [1, 1], np.full(2_000, 2)])
+    events = from_lines(
+        *(part.astype(np.int32) for part in (customer, day, item)),
+        half=np.zeros(1_000, dtype=bool),
+        n_items=3,
+    )
+    alone, kin = fit_intervals(events), fit_intervals(events, category=one([0, 0, 1], np.int32))
+    everything = (1_000 * np.log(7) + np.log(20) + 1_000 * np.log(100)) / 2_001
+    category = (1_000 * np.log(7) + np.log(20) + 5 * everything) / 1_006
+    assert kin.mean[1] == pytest.approx((np.log(20) + 5 * category) / 6)
+    assert alone.mean[1] == pytest.approx((np.log(20) + 5 * everything) / 6)
+    assert kin.spread[1] < alone.spread[1]

@@ -76,7 +76,7 @@ class Items:
             h.bought_by(days).astype(np.float32) / np.float32(active) for days in RECENT_DAYS
         )
         return cls(
-            intervals=fit_intervals(h.events),
+            intervals=fit_intervals(h.events, category=category),
             share_7=share_7,
             share_21=share_21,
             share_60=share_60,

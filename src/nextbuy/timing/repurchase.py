@@ -1,4 +1,4 @@
-"""When the same item is bought again: own intervals, shrunk to the item's."""
+"""When the same item is bought again: own intervals, shrunk to the item's, and these to the category's."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nextbuy.mining.exposures import Purchases
 
 PRIOR_GAPS = 2.0  # an item's own habit counts as so many gaps of the customer's
+LEVEL_GAPS = 5.0  # what a category, or all items, counts for an item
 WIDEST = 1.2  # standard deviation of log gaps where nothing at all is known
 
 
@@ -24,7 +25,8 @@ class Intervals:
     Attributes
     ----------
     mean, spread : (items,) ndarray of float64
-        Mean and standard deviation of log gaps in days, items with few gaps drawn to the mean of all items.
+        Mean and standard deviation of log gaps in days; items with few gaps drawn to their category's, categories
+        with few to those of all items.
     buyers, repeaters : (items,) ndarray of int64
         Customers who bought the item, and who bought it again on a later day.
     gaps : (items,) ndarray of int64
@@ -60,22 +62,43 @@ class Intervals:
         return mean, np.sqrt(variance)
 
 
-def fit_intervals(events: Purchases) -> Intervals:
-    """Estimate every item's gaps. Linear in the events."""
+def fit_intervals(events: Purchases, *, category: NDArray[np.int32] | None = None) -> Intervals:
+    """Estimate every item's gaps. Linear in the events.
+
+    `category` is each item's category code (-1: none); it draws items with few gaps to their like.
+    """
     n = events.n_items
     again = ~events.first
-    item, gap = events.item[again], (events.day[again] - events.previous[again]).astype(np.float64)
-    log = np.log(gap)
+    item = events.item[again]
+    log = np.log((events.day[again] - events.previous[again]).astype(np.float64))
     count = np.bincount(item, minlength=n).astype(np.float64)
     total, square = np.bincount(item, log, n), np.bincount(item, log**2, n)
     centre = total.sum() / count.sum() if count.sum() else np.log(30.0)
     overall = max((square.sum() / count.sum() - centre**2) if count.sum() else WIDEST**2, 0.01)
-    mean = (total + 5 * centre) / (count + 5)
-    deviation = np.maximum(square - 2 * mean * total + count * mean**2, 0)
-    spread = np.sqrt((deviation + 5 * overall) / (count + 5))
+    to_mean, to_variance = np.full(n, centre), np.full(n, overall)
+    if category is not None and (category >= 0).any():
+        known = category >= 0
+        n_kept, t, s = (np.bincount(category[known], values[known]) for values in (count, total, square))
+        mean, variance = _drawn(n_kept, t, s, centre, overall)
+        to_mean[known], to_variance[known] = mean[category[known]], variance[category[known]]
+    mean, variance = _drawn(count, total, square, to_mean, to_variance)
     buyers = np.bincount(events.item[events.first], minlength=n)
     pair = np.unique(events.customer[again].astype(np.int64) * max(n, 1) + item)
-    return Intervals(mean, spread, buyers, np.bincount(pair % max(n, 1), minlength=n), count.astype(np.int64))
+    repeaters = np.bincount(pair % max(n, 1), minlength=n)
+    return Intervals(mean, np.sqrt(variance), buyers, repeaters, count.astype(np.int64))
+
+
+def _drawn(
+    count: NDArray,
+    total: NDArray,
+    square: NDArray,
+    to_mean: NDArray[np.float64] | float,
+    to_variance: NDArray[np.float64] | float,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and variance from sums, drawn to others that count as five gaps."""
+    mean = (total + LEVEL_GAPS * to_mean) / (count + LEVEL_GAPS)
+    deviation = np.maximum(square - 2 * mean * total + count * mean**2, 0)
+    return mean, (deviation + LEVEL_GAPS * to_variance) / (count + LEVEL_GAPS)
 
 
 def remaining(
