@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LARGE_BASKET = 100
 ABSURD = 100.0
+LAST_DAYS, USUAL_DAYS = 14, 56  # of the last days each is compared with its weekday in the eight weeks before
+FEWEST_USUAL, THIN = 20, 1 / 3  # from 20 orders on chance alone hardly gives a third
 
 
 def owners(read: Read) -> tuple[NDArray[np.int32], pa.Array, NDArray[np.int32], pa.Array]:
@@ -244,6 +246,37 @@ def of_orders(
             "usually wholesale or merged tills",
             change="leave such customers out of the source if they are not whom you sell to",
         )
+
+
+def of_last_days(
+    problems: Problems, raw: Raw, read: Read, kept: NDArray[np.int64], order: NDArray[np.int32]
+) -> None:
+    """Last days with far fewer orders than the same weekdays before: data still to come, or a day not over."""
+    day = read.times.us[kept] // DAY_US
+    span = LAST_DAYS + USUAL_DAYS
+    if not len(day) or int(day.max() - day.min()) < span:
+        return
+    back = int(day.max()) - day
+    near = np.flatnonzero(back < span)
+    one_a_day = np.unique(order[kept[near]].astype(np.int64) * span + back[near])
+    orders = np.bincount(one_a_day % span, minlength=span)
+    usual = np.array([np.median(orders[LAST_DAYS + b % 7 :: 7]) for b in range(LAST_DAYS)])
+    judged = usual >= FEWEST_USUAL
+    thin = judged & (orders[:LAST_DAYS] < THIN * usual)
+    whole = np.flatnonzero(judged & ~thin)
+    thin[whole[0] if len(whole) else LAST_DAYS :] = False
+    if not thin.any():
+        return
+    first = str(np.datetime64(int(day.max()) - int(np.flatnonzero(thin).max()), "D"))
+    problems.add(
+        "thin_end",
+        raw.name("time"),
+        kept[near[thin[np.minimum(back[near], LAST_DAYS - 1)] & (back[near] < LAST_DAYS)]],
+        show=raw.show("time"),
+        action=f"kept: {orders[:LAST_DAYS][thin].sum():,} orders on the last days where {usual[thin].sum():,.0f} "
+        "are usual; if data is still to come, this looks like customers who stopped",
+        change=f"fit(orders, as_of='{first}'), or read again when these days are whole",
+    )
 
 
 def of_catalog(problems: Problems, raw: Raw, read: Read, catalog: Catalog) -> None:

@@ -179,6 +179,7 @@ def read_orders(
     linechecks.of_orders(
         problems, raw, read, kept, order_codes, customer=customer_codes, merged=len(kept) - len(orders)
     )
+    linechecks.of_last_days(problems, raw, read, kept, order_codes)
     if items is not None:
         linechecks.of_catalog(problems, raw, read, items)
         problems.add_catalog(items.problems)
