@@ -97,7 +97,7 @@ class Pairs:
         wide = int(base.max(initial=0)) >= 1 << 30  # members stay below
         out: NDArray[Any] = np.empty(int(self.start[-1]), np.int64 if wide else np.int32)
         base = base[self.order].astype(out.dtype)
-        at, low = self.lines.copy(), 0
+        at, low = self.lines.astype(np.intp), 0  # of any other width `take` makes a copy at every call
         for k in self.reach:
             here = out[low : low + k]
             near = at[:k]
@@ -105,7 +105,7 @@ class Pairs:
             if wide:
                 here[:] = member[near]
             else:
-                np.take(member, near, out=here, mode="clip")  # the other modes copy
+                member.take(near, out=here, mode="clip")  # the other modes copy
             here += base[:k]
             low += k
         return out
