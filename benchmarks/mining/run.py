@@ -1,18 +1,20 @@
 """Basket mining against its peers: CPU seconds and peak memory of whole processes, as ratios in one run.
 
     python benchmarks/mining/run.py [--data DIR] [--peers PYTHON] [--runs N] [--only WORKLOAD ...] [--methods NAME ...]
+                                    [--blas-threads N]
 
 DIR holds the real histories (default: shared/data beside the repository). PYTHON is the interpreter that has
 the peers (pip install mlxtend pyfim efficient-apriori pami duckdb polars scipy pyarrow pandas); a peer that it has
-not is skipped. Each figure is the median of N runs (one where a run takes more than 20 seconds), after one run of
-every method that is not counted and leaves compiled bytecode, as an installed package has it. All methods of a
-workload must find the same number of itemsets.
+not is skipped. Each figure is the median of N runs (one where a run takes more than 20 seconds), the methods in turn,
+after one run of every method that is not counted and leaves compiled bytecode, as an installed package has it. All
+methods of a workload must find the same number of itemsets. --blas-threads 1 keeps OpenBLAS, in every process alike,
+from starting a thread that nobody uses: it spins for 40 ms of CPU after `import numpy` and then sleeps.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
+import ast
 import os
 import subprocess
 import sys
@@ -74,7 +76,7 @@ def measured(python: str, arguments: list[str]) -> tuple[float, float, dict[str,
         if status:
             return None
         said.seek(0)
-        return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, json.loads(said.read())
+        return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, ast.literal_eval(said.read())
 
 
 def has(python: str, module: str) -> bool:
@@ -82,38 +84,30 @@ def has(python: str, module: str) -> bool:
     return not subprocess.run([python, "-c", f"import {module}"], capture_output=True, check=False).returncode
 
 
-def repeated(python: str, arguments: list[str], runs: int) -> tuple[float, float, dict[str, int]] | None:
-    """Run a worker several times, or once if it is slow; give the medians."""
-    got = []
-    for _ in range(runs):
-        one = measured(python, arguments)
-        if one is None:
-            return None
-        got.append(one)
-        if one[0] > LONG:
-            break
-    return median(g[0] for g in got), median(g[1] for g in got), got[0][2]
-
-
 def compare(name: str, path: Path, methods: list[str], asked: argparse.Namespace) -> bool:
-    """Run all methods on one workload and print their rows; say whether all found the same."""
+    """Run all methods on one workload in turn, print their rows; say whether all found the same."""
     _, min_support, max_length = WORKLOADS[name]
-    ours, itemsets = None, set()
-    for method in sorted(methods, key=lambda m: m != "nextbuy_rules"):
-        if (name, method) in TOO_LARGE:
-            continue
-        python = asked.peers if method in PEERS else sys.executable
-        got = repeated(python, [method, str(path), str(min_support), str(max_length)], asked.runs)
-        if got is None:
-            print(f"| {name} | {method} | failed | | | | |", flush=True)
-            continue
-        cpu, peak, found = got
-        ours = got if ours is None else ours
-        itemsets.add(found["itemsets"])
+    got: dict[str, list[tuple[float, float, dict[str, int]]]] = {}
+    ready = sorted({m for m in methods if (name, m) not in TOO_LARGE}, key=lambda m: m != "nextbuy_rules")
+    for _ in range(asked.runs):
+        for method in list(ready):
+            python = asked.peers if method in PEERS else sys.executable
+            one = measured(python, [method, str(path), str(min_support), str(max_length)])
+            if one is None:
+                print(f"| {name} | {method} | failed | | | | |", flush=True)
+            else:
+                got.setdefault(method, []).append(one)
+            if one is None or one[0] > LONG:
+                ready.remove(method)
+    rows = {
+        m: (median(r[0] for r in runs), median(r[1] for r in runs), runs[0][2]) for m, runs in got.items()
+    }
+    ours = rows.get("nextbuy_rules") or next(iter(rows.values()))
+    for method, (cpu, peak, found) in rows.items():
         listed = ", ".join(f"{v:,} {k}" for k, v in found.items())
         ratios = f"{cpu / ours[0]:.1f} | {peak / ours[1]:.1f}"
         print(f"| {name} | {method} | {cpu:.2f} | {peak:,.0f} | {ratios} | {listed} |", flush=True)
-    return len(itemsets) <= 1
+    return len({found["itemsets"] for _, _, found in rows.values()}) <= 1
 
 
 def main() -> None:
@@ -124,7 +118,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--only", nargs="*", choices=WORKLOADS, default=list(WORKLOADS))
     parser.add_argument("--methods", nargs="*", default=[*OURS, *PEERS])
+    parser.add_argument("--blas-threads", type=int)
     asked = parser.parse_args()
+    if asked.blas_threads:
+        os.environ["OPENBLAS_NUM_THREADS"] = str(asked.blas_threads)
     missing = [m for m in asked.methods if m in PEERS and not has(asked.peers, PEERS[m])]
     for method in missing:
         print(f"skipped: {method} ({PEERS[method]} is not installed in {asked.peers})")

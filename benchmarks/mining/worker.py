@@ -5,7 +5,6 @@ python worker.py METHOD FILE MIN_SUPPORT MAX_LENGTH     MAX_LENGTH 0 means any l
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from itertools import pairwise
@@ -23,10 +22,6 @@ def lines(path: str) -> Lines:
     import numpy as np
     import pyarrow.parquet as pq
 
-    def read(*columns: str) -> Any:
-        with pq.ParquetFile(path, read_dictionary=[c for c in columns if c.endswith("_id")]) as file:
-            return file.read(columns=list(columns), use_threads=False).unify_dictionaries()
-
     def to_numpy(chunk: Any) -> Any:
         # arrow's own way imports pandas, which no other step of some methods needs
         whole = np.frombuffer(chunk.buffers()[1], f"int{chunk.type.bit_width}")
@@ -38,17 +33,17 @@ def lines(path: str) -> Lines:
     def numbers(column: Any) -> Any:
         return np.concatenate([to_numpy(c.view(f"int{c.type.bit_width}")) for c in column.chunks])
 
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, read_dictionary=["customer_id", "item_id"]) as file:
         generated = "basket" in file.schema_arrow.names
+        columns = ["customer", "basket", "item"] if generated else ["customer_id", "timestamp", "item_id"]
+        table = file.read(columns=columns, use_threads=False).unify_dictionaries()
     if generated:
-        table = read("customer", "basket", "item")
         customer, order, item = (numbers(column) for column in table.columns)
         of_order = np.zeros(int(order.max()) + 1, np.int32)
         of_order[order] = customer
         known = np.zeros(int(item.max()) + 1, bool)
         known[item] = True
         return order, (np.cumsum(known, dtype=np.int32) - 1)[item], of_order, len(of_order)
-    table = read("customer_id", "timestamp", "item_id")
     day = numbers(table["timestamp"]) // 86_400_000_000
     day -= day.min()
     span = int(day.max()) + 1
@@ -294,4 +289,4 @@ if __name__ == "__main__":
         eightfold(*sys.argv[2:])
         sys.exit()
     method, path, min_support, max_length = sys.argv[1:]
-    print(json.dumps(METHODS[method](path, float(min_support), int(max_length) or None)))
+    print(METHODS[method](path, float(min_support), int(max_length) or None))
