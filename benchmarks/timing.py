@@ -35,14 +35,14 @@ import nextbuy as nb
 from nextbuy.evaluate.metrics import calibration, log_loss
 from nextbuy.evaluate.timing import interval_coverage, log_likelihood, watched_crps, window_hits
 from nextbuy.mining.exposures import Purchases, count_pairs, from_lines, purchases
-from nextbuy.mining.lags import LagTable, count_lags, edges, shrink, tabulate, timing_signal
+from nextbuy.mining.lags import LagTable, count_lags, edges, own_pace, shrink, tabulate, timing_signal
 from nextbuy.mining.links import frequent
 from nextbuy.predict.history import Timeline
 from nextbuy.timing.repurchase import fit_intervals
 from nextbuy.timing.windows import best_windows
 
 WINDOW, HORIZON, NEVER = 180, 14, 0.8
-MOST_PEAKS, AROUND = 2_000, 60
+MOST_PEAKS, AROUND = 12_000, 60
 Law = Callable[[np.ndarray], Any]
 Random = np.random.Generator
 LAWS: dict[str, Law] = {
@@ -219,10 +219,16 @@ def cross(folder: Path) -> None:
         some = np.random.default_rng(1).permutation(len(a))[:MOST_PEAKS]
         a, b = a[some], b[some]
         lags, _ = count_lags(events, a, b, window_days=WINDOW)
-        word, _ = timing_signal(lags, counts.background(edges(WINDOW)))
-        said = ", ".join(f"{w} {(word == w).mean():.1%}" for w in ("none", "weak", "strong"))
-        print(f"cross {level}: {len(a):,} rules between {events.n_items:,} items: {said}", flush=True)
-        curve = peaks(events, a, b)
+        pace = own_pace(lags, b)
+        print(f"cross {level}: {len(a):,} rules between {events.n_items:,} items", flush=True)
+        for what, background in (
+            ("all pairs", counts.background(edges(WINDOW))),
+            ("B after whatever else", pace),
+        ):
+            word, _ = timing_signal(lags, background)
+            said = ", ".join(f"{w} {(word == w).mean():.1%}" for w in ("none", "weak", "strong"))
+            print(f"cross {level}: against the pace of {what}: {said}", flush=True)
+        curve = peaks(events, a, b, pace)
         print(
             f"cross {level}: best 14 days: {curve[0, AROUND]:.2f} times the flat expectation on the customers they "
             f"were chosen on, {curve[1, AROUND]:.2f} times on the others",
@@ -232,12 +238,12 @@ def cross(folder: Path) -> None:
             np.savetxt("peaks.csv", curve.T, delimiter=",", fmt="%.4f", header="chosen on,others")
 
 
-def peaks(events: Purchases, antecedent: np.ndarray, consequent: np.ndarray) -> np.ndarray:
+def peaks(events: Purchases, antecedent: np.ndarray, consequent: np.ndarray, pace: np.ndarray) -> np.ndarray:
     """Followers over their flat expectation by days around each rule's best window: chosen half, other half.
 
     Rows: the half that the window was chosen on, the other half. Columns: the share in 14-day windows that start so
-    many days before or after the best one. Flat is what the rule's own watched days give under the hazard of all
-    chosen rules together.
+    many days before or after the best one. Flat is what the rule's own watched days give under `pace`, the hazard of
+    its B after whatever else.
     """
     daily = []
     for side in (False, True):
@@ -248,10 +254,10 @@ def peaks(events: Purchases, antecedent: np.ndarray, consequent: np.ndarray) -> 
         ).reshape(-1, WINDOW + 1)[:, 1:]
         watched = np.repeat(counts.watch_days / np.diff(edges(WINDOW)), np.diff(edges(WINDOW)), axis=1)
         daily.append((came, watched))
-    pooled = sum(came.sum(axis=0) for came, _ in daily) / sum(w.sum(axis=0) for _, w in daily)
+    hazard = np.repeat(pace, np.diff(edges(WINDOW)), axis=1)
     sums = []
     for came, watched in daily:
-        flat_days = watched * pooled
+        flat_days = watched * hazard
         flat_days *= came.sum(axis=1, keepdims=True) / np.maximum(flat_days.sum(axis=1, keepdims=True), 1e-9)
         sums.append([sliding_window_view(part, HORIZON, axis=1).sum(axis=-1) for part in (came, flat_days)])
     total = np.zeros((2, 2, 2 * AROUND + 1))  # half, followers or flat, days from the best start
