@@ -1,4 +1,4 @@
-"""Pictures of what was found: when B follows A, and whether probabilities hold what they promise."""
+"""Pictures of what was found: lags, windows, activity, and whether probabilities hold what they promise."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import numpy as np
 
+from nextbuy.display.axes import GRID, MAIN, SOFT, TEXT, clean, new_axes
+from nextbuy.display.customers import activity, window
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-_MAIN, _SOFT, _GRID, _TEXT = "#1f5f8b", "#9dc3de", "#d9d9d9", "#444444"
+__all__ = ["activity", "calibration", "lags", "window"]
+
 _LEVEL = 0.95
 
 
@@ -60,14 +63,14 @@ def lags(links: Any, antecedent: Any, consequent: Any, *, ax: Axes | None = None
         for name in ("lag_from", "lag_to", "followers", "watch_days", "entered", "hazard")
     )
     rule = _rule(links, antecedent, consequent)
-    axes = ax if ax is not None else _new_axes()
+    axes = ax if ax is not None else new_axes()
     seen = watched > 0
     middle = ((start + end) / 2)[seen]
     share, low, high = (100 * v for v in _rate(followers[seen], watched[seen]))
-    axes.axvspan(rule["lag_p10"], rule["lag_p90"], color=_SOFT, alpha=0.25, lw=0)
-    axes.axvline(rule["lag_p50"], color=_MAIN, lw=1, ls=(0, (4, 3)))
+    axes.axvspan(rule["lag_p10"], rule["lag_p90"], color=SOFT, alpha=0.25, lw=0)
+    axes.axvline(rule["lag_p50"], color=MAIN, lw=1, ls=(0, (4, 3)))
     axes.stairs(
-        100 * hazard, np.append(start, end[-1]), color=_MAIN, lw=1.8, label="used for predictions (shrunk)"
+        100 * hazard, np.append(start, end[-1]), color=MAIN, lw=1.8, label="used for predictions (shrunk)"
     )
     axes.errorbar(
         middle,
@@ -75,7 +78,7 @@ def lags(links: Any, antecedent: Any, consequent: Any, *, ax: Axes | None = None
         yerr=[share - low, high - share],
         fmt="o",
         ms=4.5,
-        color=_TEXT,
+        color=TEXT,
         ecolor="#888888",
         elinewidth=1.1,
         label="counted, with 95 % interval",
@@ -85,9 +88,9 @@ def lags(links: Any, antecedent: Any, consequent: Any, *, ax: Axes | None = None
     axes.set_ylim(0, 1.05 * min(high.max(), 3 * max(share.max(), 100 * hazard.max())))
     axes.set_xlabel(f"days after {antecedent}")
     axes.set_ylabel(f"buy {consequent} that day,\n% of those still without it")
-    axes.set_title(_story(rule, antecedent, consequent), loc="left", fontsize=11, color=_TEXT)
+    axes.set_title(_story(rule, antecedent, consequent), loc="left", fontsize=11, color=TEXT)
     axes.legend(loc="upper right", frameon=False, fontsize=9)
-    _clean(axes)
+    clean(axes)
     _counts_below(axes, start, end, entered, followers)
     return axes
 
@@ -131,10 +134,10 @@ def calibration(report: Any, *, model: str | None = None, kind: str = "all", ax:
         100 * rows[name].to_numpy().astype(np.float64) for name in ("predicted", "observed", "low", "high")
     )
     count = rows["rows"].to_numpy().astype(np.float64)
-    axes = ax if ax is not None else _new_axes(width=5.6, height=5.6)
+    axes = ax if ax is not None else new_axes(width=5.6, height=5.6)
     least = max(min(predicted[predicted > 0].min(initial=1), observed[observed > 0].min(initial=1)) / 2, 1e-3)
     most = min(max(predicted.max(), high.max()) * 1.6, 100)
-    axes.plot([least, most], [least, most], color=_GRID, lw=1.5, zorder=1)
+    axes.plot([least, most], [least, most], color=GRID, lw=1.5, zorder=1)
     for at, text, place in (
         (0.03, "more bought than promised", "left"),
         (0.97, "fewer than promised", "right"),
@@ -155,7 +158,7 @@ def calibration(report: Any, *, model: str | None = None, kind: str = "all", ax:
         np.maximum(predicted, least),
         np.maximum(observed, least),
         s=15 + 100 * count / count.max(),
-        color=_MAIN,
+        color=MAIN,
         edgecolor="white",
         lw=0.8,
         zorder=3,
@@ -170,22 +173,9 @@ def calibration(report: Any, *, model: str | None = None, kind: str = "all", ax:
     axes.set_xlabel("predicted chance of buying within the horizon (log scale)")
     axes.set_ylabel("bought (log scale)")
     of = "" if kind == "all" else f", {kind} items"
-    axes.set_title(f"{chosen}{of}: {count.sum():,.0f} predictions", loc="left", fontsize=11, color=_TEXT)
-    _clean(axes)
+    axes.set_title(f"{chosen}{of}: {count.sum():,.0f} predictions", loc="left", fontsize=11, color=TEXT)
+    clean(axes)
     return axes
-
-
-def _new_axes(*, width: float = 7.6, height: float = 4.4) -> Axes:
-    from matplotlib import pyplot as plt
-
-    _, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    return axes
-
-
-def _clean(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color=_GRID, lw=0.6)
-    axes.set_axisbelow(True)
 
 
 def _rate(events: NDArray[np.float64], days: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
@@ -233,7 +223,7 @@ def _counts_below(
     for row, (name, values) in enumerate((("still watched", entered), ("followed so far", since))):
         place = -0.235 - 0.075 * row
         axes.text(
-            -0.05, place, name, transform=axes.transAxes, ha="right", va="center", fontsize=8, color=_TEXT
+            -0.05, place, name, transform=axes.transAxes, ha="right", va="center", fontsize=8, color=TEXT
         )
         for number in at:
             axes.text(
@@ -244,5 +234,5 @@ def _counts_below(
                 ha="center",
                 va="center",
                 fontsize=8,
-                color=_TEXT,
+                color=TEXT,
             )
