@@ -1,11 +1,12 @@
 """Lagged pairs with lag tables against DuckDB's self-join and seq2pat: wall time and peak memory of whole processes.
 
     python benchmarks/mining/lagged.py [--peers PYTHON] [--customers N] [--items N] [--runs N] [--methods NAME ...]
-                                       [--chunks]
+                                       [--semantics NAME ...] [--chunks]
 
 first: a customer's first A, then the first B of their life, 1 to 90 days later. any: the first A, then any B in the
-1 to 90 days after it, each customer once. Pairs with 8 customers or more, with a histogram of the lags (seq2pat gives
-counts only). All results must be equal. PYTHON has the peers (pip install duckdb seq2pat numpy pyarrow). With
+1 to 90 days after it, each customer once. any_any: any A, then any B in the 1 to 90 days after it, each customer once.
+Pairs with 8 customers or more, the first two with a histogram of the lags (seq2pat gives counts only), the third with
+our median lag. All results must be equal. PYTHON has the peers (pip install duckdb seq2pat numpy pyarrow). With
 --chunks also our peak memory at three chunk sizes.
 """
 
@@ -39,6 +40,15 @@ def nextbuy(path: str, occurrence: str, chunk: str = "") -> dict[str, np.ndarray
     customer, day, item = (np.concatenate([to_numpy(c) for c in v.chunks]) for v in table.columns)
     half = np.zeros(int(customer.max()) + 1, bool)
     events = exposures.from_lines(customer, day, item, half=half, n_items=int(item.max()) + 1)
+    if occurrence == "any_any":
+        from nextbuy.mining.growth import Growth, Limits
+
+        limits = Limits(1, WINDOW, WINDOW, LEAST, 2, 1 << 40)
+        _, *longer = Growth(events, limits).levels()
+        (a, b), count = longer[0].items.T, longer[0].customers
+        rows = np.flatnonzero((longer[0].steps[:, 1] == 1) & (a != b))
+        rows = rows[np.lexsort((b[rows], a[rows]))]
+        return {"a": a[rows], "b": b[rows], "count": count[rows]}
     a, b, lags = exposures.frequent_lags(
         events, window_days=WINDOW, min_followed=LEAST, bins=np.array(EDGES), occurrence=occurrence
     )
@@ -51,6 +61,15 @@ def duckdb(path: str, occurrence: str) -> dict[str, np.ndarray]:
 
     bins = " ".join(f"when lag <= {high} then {k}" for k, high in enumerate(EDGES[1:]))
     base = f"from read_parquet('{path}')"
+    if occurrence == "any_any":
+        return dict(
+            db.sql(f"""
+        select a, b, count(*) as count from (
+          select distinct a.customer, a.item as a, b.item as b
+          from (select distinct customer, item, day {base}) a join (select distinct customer, item, day {base}) b
+            on a.customer = b.customer and b.day > a.day and b.day <= a.day + {WINDOW} and a.item <> b.item)
+        group by all having count >= {LEAST} order by a, b""").fetchnumpy()  # noqa: S608 - numbers of our own
+        )
     first = f"(select customer, item, min(day) as day {base} group by all)"
     later = first if occurrence == "first" else f"(select distinct customer, item, day {base})"
     found = db.sql(f"""
@@ -70,21 +89,23 @@ def duckdb(path: str, occurrence: str) -> dict[str, np.ndarray]:
 
 
 def seq2pat(path: str, occurrence: str) -> dict[str, np.ndarray]:
-    """Mine the sequences of first purchases with 1 to 90 days between neighbours; patterns of two are the pairs."""
+    """Mine sequences (of first purchases) with 1 to 90 days between neighbours; patterns of two are the pairs."""
     import pyarrow.parquet as pq
     from sequential.seq2pat import Attribute, Seq2Pat
 
-    assert occurrence == "first"
-    events: dict[int, dict[int, int]] = {}
+    events: dict[int, dict[tuple[int, int], int]] = {}
     table = pq.read_table(path).to_pydict()
     for customer, day, item in zip(table["customer"], table["day"], table["item"], strict=True):
-        events.setdefault(customer, {}).setdefault(item, day)  # sorted by day
-    sequences = [[i + 1 for i in s] for s in events.values()]
+        key = (item, day if occurrence == "any_any" else 0)
+        events.setdefault(customer, {}).setdefault(key, day)  # sorted by day
+    sequences = [[i + 1 for i, _ in s] for s in events.values()]
     days = [list(s.values()) for s in events.values()]
     miner = Seq2Pat(sequences=sequences, max_span=max(map(len, sequences)) + 1)
     gap = Attribute(days)
     miner.add_constraint(1 <= gap.gap() <= WINDOW)
-    pairs = sorted((p[0] - 1, p[1] - 1, p[2]) for p in miner.get_patterns(LEAST) if len(p) == 3)
+    pairs = sorted(
+        (p[0] - 1, p[1] - 1, p[2]) for p in miner.get_patterns(LEAST) if len(p) == 3 and p[0] != p[1]
+    )
     return dict(zip("ab", np.array(pairs).T[:2], strict=True)) | {"count": np.array(pairs)[:, 2]}
 
 
@@ -115,6 +136,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=5_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--methods", nargs="*", default=["nextbuy", "duckdb", "seq2pat"])
+    parser.add_argument("--semantics", nargs="*", default=["first", "any", "any_any"])
     parser.add_argument("--chunks", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -133,7 +155,10 @@ def main() -> None:
         for occurrence, methods in (
             ("first", ("nextbuy", "duckdb", "seq2pat")),
             ("any", ("nextbuy", "duckdb")),
+            ("any_any", ("nextbuy", "duckdb", "seq2pat")),
         ):
+            if occurrence not in asked.semantics:
+                continue
             ours: tuple[float, dict[str, np.ndarray]] | None = None
             for method in [m for m in methods if m in asked.methods]:
                 python = sys.executable if method == "nextbuy" else asked.peers

@@ -5,10 +5,11 @@
 
 DIR holds the real histories (default: shared/data beside the repository). PYTHON is the interpreter that has
 the peers (pip install mlxtend pyfim efficient-apriori pami duckdb polars scipy pyarrow pandas); a peer that it has
-not is skipped. Each figure is the median of N runs (one where a run takes more than 20 seconds), the methods in turn,
-after one run of every method that is not counted and leaves compiled bytecode, as an installed package has it. All
-methods of a workload must find the same number of itemsets. --blas-threads 1 keeps OpenBLAS, in every process alike,
-from starting a thread that nobody uses: it spins for 40 ms of CPU after `import numpy` and then sleeps.
+not is skipped. CPU is the least and the median of N runs (one where a run takes more than 20 seconds), the methods in
+turn; the least is what other work on the machine disturbed least. One run of every method before them is not counted
+and leaves compiled bytecode, as an installed package has it. All methods of a workload must find the same number of
+itemsets. --blas-threads 1 keeps OpenBLAS, in every process alike, from starting a thread that nobody uses: it spins
+for 40 ms of CPU after `import numpy` and then sleeps.
 """
 
 from __future__ import annotations
@@ -94,20 +95,22 @@ def compare(name: str, path: Path, methods: list[str], asked: argparse.Namespace
             python = asked.peers if method in PEERS else sys.executable
             one = measured(python, [method, str(path), str(min_support), str(max_length)])
             if one is None:
-                print(f"| {name} | {method} | failed | | | | |", flush=True)
+                print(f"| {name} | {method} | failed | | | | | | |", flush=True)
             else:
                 got.setdefault(method, []).append(one)
             if one is None or one[0] > LONG:
                 ready.remove(method)
     rows = {
-        m: (median(r[0] for r in runs), median(r[1] for r in runs), runs[0][2]) for m, runs in got.items()
+        m: (*(f(r[0] for r in runs) for f in (min, median)), median(r[1] for r in runs), runs[0][2])
+        for m, runs in got.items()
     }
     ours = rows.get("nextbuy_rules") or next(iter(rows.values()))
-    for method, (cpu, peak, found) in rows.items():
+    for method, (least, middle, peak, found) in rows.items():
+        figures = f"{least:.2f} | {middle:.2f} | {peak:,.0f}"
+        ratios = " | ".join(f"{a / b:.1f}" for a, b in zip((least, middle, peak), ours, strict=False))
         listed = ", ".join(f"{v:,} {k}" for k, v in found.items())
-        ratios = f"{cpu / ours[0]:.1f} | {peak / ours[1]:.1f}"
-        print(f"| {name} | {method} | {cpu:.2f} | {peak:,.0f} | {ratios} | {listed} |", flush=True)
-    return len({found["itemsets"] for _, _, found in rows.values()}) <= 1
+        print(f"| {name} | {method} | {figures} | {ratios} | {listed} |", flush=True)
+    return len({found["itemsets"] for *_, found in rows.values()}) <= 1
 
 
 def main() -> None:
@@ -129,8 +132,10 @@ def main() -> None:
     for method in methods:
         python = asked.peers if method in PEERS else sys.executable
         measured(python, [method, str(asked.data / "online_retail_1.parquet"), "0.02", "2"])
-    print("| workload | method | CPU s | peak MB | CPU x ours | memory x ours | found |")
-    print("|---|---|---|---|---|---|---|")
+    print(
+        "| workload | method | CPU s, least | median | peak MB | least x ours | median x | memory x | found |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     differ = []
     with tempfile.TemporaryDirectory() as folder:
         for name in asked.only:
