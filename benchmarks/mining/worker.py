@@ -33,9 +33,10 @@ def lines(path: str) -> Lines:
     def numbers(column: Any) -> Any:
         return np.concatenate([to_numpy(c.view(f"int{c.type.bit_width}")) for c in column.chunks])
 
-    with pq.ParquetFile(path, read_dictionary=["customer_id", "item_id"]) as file:
+    with pq.ParquetFile(path) as file:
         generated = "basket" in file.schema_arrow.names
-        columns = ["customer", "basket", "item"] if generated else ["customer_id", "timestamp", "item_id"]
+    columns = ["customer", "basket", "item"] if generated else ["customer_id", "timestamp", "item_id"]
+    with pq.ParquetFile(path, read_dictionary=[c for c in columns if c.endswith("_id")]) as file:
         table = file.read(columns=columns, use_threads=False).unify_dictionaries()
     if generated:
         customer, order, item = (numbers(column) for column in table.columns)
