@@ -186,11 +186,13 @@ def _score(fitted: Any, orders: Orders, truth: _Truth, cutoff: str, name: str, k
     made = nw.from_native(fitted.predict(kind=kind, k=k), eager_only=True).to_arrow()
     customer = codes_of(orders.customer_ids, made["customer_id"].to_pylist())
     item = codes_of(orders.item_ids, made["item_id"].to_pylist())
-    rank, probability = made["rank"].to_numpy(), made["probability"].to_numpy()
+    rank = made["rank"].to_numpy()
+    probability = made["probability"].to_numpy(zero_copy_only=False).astype(np.float64)
     wanted = truth.of(kind)
     bought = np.isin(customer * orders.n_items + item, wanted[0] * orders.n_items + wanted[1])
     ranking = metrics.ranking(customer, item, rank, *wanted, k=k, n_items=orders.n_items)
-    return _Result(cutoff, name, kind, ranking, probability, bought)
+    said = np.isfinite(probability)  # not every baseline gives a probability
+    return _Result(cutoff, name, kind, ranking, probability[said], bought[said])
 
 
 def _report(results: list[_Result], backend: str, k: int, horizon: int, seed: int) -> Report:

@@ -82,6 +82,22 @@ class Popularity(BaseEstimator):
         if kind not in ("all", "new", "repeat"):
             raise InputError(f"kind={kind!r} is not known. Try kind='all', 'new' or 'repeat'.")
         check_whole("k", k, least=1)
+        customer, item, repeat, chance = self._ranked(kind, k)
+        rank = np.arange(len(customer)) - np.searchsorted(customer, customer) + 1
+        keep = rank <= k
+        return to_frame(
+            {
+                "customer_id": take(self.customer_ids_, customer[keep]),
+                "item_id": take(self.item_ids_, item[keep]),
+                "kind": pa.array(np.where(repeat[keep], "repeat", "new").tolist(), pa.string()),
+                "rank": rank[keep],
+                "probability": pa.array(chance[keep], from_pandas=True),
+            },
+            self.backend_,
+        )
+
+    def _ranked(self, kind: str, k: int) -> tuple[NDArray, ...]:
+        """Customer, item, whether bought before, and chance of what is listed, best first within a customer."""
         h = self._history
         owned, own_key, own_chance = self._own(h)
         parts: list[tuple[NDArray, ...]] = []
@@ -112,18 +128,7 @@ class Popularity(BaseEstimator):
             customer, item, repeat, chance = (c[~repeat] for c in (customer, item, repeat, chance))
         by = np.argsort(customer, kind="stable")
         customer, item, repeat, chance = (c[by] for c in (customer, item, repeat, chance))
-        rank = np.arange(len(customer)) - np.searchsorted(customer, customer) + 1
-        keep = rank <= k
-        return to_frame(
-            {
-                "customer_id": take(self.customer_ids_, customer[keep]),
-                "item_id": take(self.item_ids_, item[keep]),
-                "kind": pa.array(np.where(repeat[keep], "repeat", "new").tolist(), pa.string()),
-                "rank": rank[keep],
-                "probability": chance[keep],
-            },
-            self.backend_,
-        )
+        return customer, item, repeat, chance
 
     def _own(self, h: History) -> tuple[bool, NDArray[np.float64], NDArray[np.float64]]:
         """Whether own items come first, what ranks them, and their probability: here popularity."""

@@ -94,8 +94,10 @@ class Calibration:
 
     @property
     def error(self) -> float:
-        """Expected calibration error."""
-        return float((np.abs(self.predicted - self.observed) * self.rows).sum() / max(self.rows.sum(), 1))
+        """Expected calibration error; NaN without rows."""
+        if not self.rows.sum():
+            return float("nan")
+        return float((np.abs(self.predicted - self.observed) * self.rows).sum() / self.rows.sum())
 
 
 def calibration(
