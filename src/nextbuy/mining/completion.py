@@ -118,9 +118,7 @@ class Completion(FittedRules):
             table.columns["confidence"][rows],
             table.columns["lift"][rows],
         )
-        columns["because"] = scored.id_column(
-            self._sets, table.rules.antecedent[rows], self._item_ids, self._backend, self._id_list()
-        )
+        columns["because"] = self._ids_of(table.rules.antecedent[rows])
         for name in ("orders", "customers"):
             columns[name] = table.columns[name][rows]
         has = self._code_of(owned)

@@ -83,12 +83,8 @@ class FittedRules(Parameters):
         if "rules" not in self._cache:
             self._cache["rules"] = scored.frame(
                 {
-                    "antecedent": scored.id_column(
-                        self._sets, table.rules.antecedent, self._item_ids, self._backend, self._id_list()
-                    ),
-                    "consequent": scored.id_column(
-                        self._sets, table.rules.consequent, self._item_ids, self._backend, self._id_list()
-                    ),
+                    "antecedent": self._ids_of(table.rules.antecedent),
+                    "consequent": self._ids_of(table.rules.consequent),
                     **table.columns,
                 },
                 self._backend,
@@ -113,9 +109,7 @@ class FittedRules(Parameters):
                 support = sets.weight / max(self._total_weight, 1e-300)
             self._cache["itemsets"] = scored.frame(
                 {
-                    "itemset": scored.id_column(
-                        sets, np.arange(len(sets)), self._item_ids, self._backend, self._id_list()
-                    ),
+                    "itemset": self._ids_of(np.arange(len(sets))),
                     "length": sets.length,
                     "orders": sets.orders,
                     "customers": sets.customers,
@@ -126,6 +120,12 @@ class FittedRules(Parameters):
                 self._backend,
             )
         return self._cache["itemsets"]
+
+    def _ids_of(self, numbers: NDArray) -> Any:
+        """Give the ids of some sets in the backend's way: tuples in pandas, lists elsewhere."""
+        if self._backend == "pandas":
+            return scored.id_tuples(self._sets, numbers, self._id_list())
+        return scored.id_lists(self._sets, numbers, self._item_ids)
 
     def _id_list(self) -> list[Any]:
         if "ids" not in self._cache:

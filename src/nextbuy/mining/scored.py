@@ -183,10 +183,3 @@ def frame(columns: dict[str, Any], backend: str) -> Any:
     return pd.DataFrame(
         {n: v.to_pandas() if isinstance(v, pa.Array) else v for n, v in columns.items()}, copy=False
     )
-
-
-def id_column(sets: Itemsets, numbers: NDArray, item_ids: pa.Array, backend: str, ids: list[Any]) -> Any:
-    """Give the ids of each set in the backend's way: tuples in pandas, lists elsewhere."""
-    if backend == "pandas":
-        return id_tuples(sets, numbers, ids)
-    return id_lists(sets, numbers, item_ids)
