@@ -198,8 +198,8 @@ def spans(events: Purchases, rows: NDArray[np.int64], window_days: int) -> tuple
     begin = np.zeros(events.n_customers + 1, np.int64)
     np.cumsum(np.bincount(customer, minlength=events.n_customers), out=begin[1:])
     mine = customer[rows]
-    new = np.flatnonzero(key[1:] != key[:-1]) + 1 if len(key) else np.zeros(0, np.int64)
-    after = np.append(new, len(key))[np.searchsorted(new, rows, side="right")]
+    new = np.diff(key, prepend=key[:1]) > 0
+    after = np.append(np.flatnonzero(new), len(key))[np.cumsum(new)[rows]]
     within = np.minimum(key[rows] + window_days, (mine + 1) * width - 1)
     return begin[mine], after, np.searchsorted(key, within, side="right")
 
