@@ -137,6 +137,12 @@ def windows(name: str, size: str, mean: np.ndarray, table: LagTable, random: Ran
     starts = {"oracle": start[known][fresh], "ours": ours[fresh]}
     for who, rate in window_hits(starts, lag, width_days=HORIZON, seed=1).items():
         print(f"{name:10s} {size:6s} {who:11s} hit rate {rate.value:.4f} ({rate.low:.4f} to {rate.high:.4f})")
+    begin = ours[fresh].astype(float)
+    stay = [np.exp(-table.cumulative(day, fresh)) for day in (begin, begin + HORIZON)]
+    held = ((lag > begin) & (lag <= begin + HORIZON)).mean()
+    print(
+        f"{name:10s} {size:6s} the best windows promise {(stay[0] - stay[1]).mean() / held:.3f} of what they hold"
+    )
     low, high = table.quantiles(0.1, 0.9).T
     held = interval_coverage(low[fresh], high[fresh], lag, window_days=WINDOW)
     print(f"{name:10s} {size:6s} lag_p10 to lag_p90 holds {held.value:.1%} of the followers")
