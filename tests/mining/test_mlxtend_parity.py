@@ -88,7 +88,9 @@ def test_made_baskets(*, shape, share, seed, min_support, max_length, is_sparse)
     )
 
 
+@pytest.fixture(scope="module")
 def real(shared_data) -> pd.DataFrame:
+    """Give online_retail_1 as a sparse one-hot frame, an order a customer and day."""
     lines = pd.read_parquet(
         shared_data / "online_retail_1.parquet", columns=["customer_id", "timestamp", "item_id"]
     )
@@ -103,14 +105,14 @@ def real(shared_data) -> pd.DataFrame:
 @pytest.mark.slow
 @pytest.mark.parametrize("max_length", [2, 3, 4, 5])
 @pytest.mark.parametrize("min_support", [0.006, 0.01, 0.02])
-def test_a_real_history(shared_data, min_support, max_length):
+def test_a_real_history(real, min_support, max_length):
     """On online_retail_1 at three supports every set and measure is mlxtend's."""
-    compare(real(shared_data), min_support, max_length)
+    compare(real, min_support, max_length)
 
 
-def test_a_real_history_of_frequent_items(shared_data):
+def test_a_real_history_of_frequent_items(real):
     """On online_retail_1 at a high support every set and measure is mlxtend's (the slow test goes lower)."""
-    ours = compare(real(shared_data), 0.02, 4)
+    ours = compare(real, 0.02, 4)
     assert len(ours.to_mlxtend()) > 50
 
 
