@@ -9,10 +9,11 @@ from scipy import stats
 
 import nextbuy as nb
 from nextbuy.mining import null
-from nextbuy.mining.exposures import count_pairs, expected_followers, purchases
+from nextbuy.mining.exposures import count_exposed, count_pairs, purchases
 from nextbuy.mining.lags import count_lags
 from nextbuy.mining.links import frequent
 from nextbuy.mining.measures import benjamini_hochberg, hypergeometric_tail
+from nextbuy.mining.pair_table import expected_followers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,8 +29,8 @@ def methods(world: World, *, window_days: int) -> Iterator[tuple[str, list[tuple
     events, kept = frequent(purchases(orders), LEAST)
     ids = np.asarray(orders.item_ids.to_numpy())[kept]
     counts = count_pairs(events, window_days=window_days)
-    observed, n = counts.followed.astype(np.float64), events.n_items
-    a, b = np.nonzero(counts.followed >= LEAST)
+    observed, n = counts.followed.toarray().astype(np.float64), events.n_items
+    a, b = np.nonzero(observed >= LEAST)
     tests = n * (n - 1)
 
     def passing(p: np.ndarray, strength: np.ndarray) -> list[tuple[int, int]]:
@@ -37,23 +38,24 @@ def methods(world: World, *, window_days: int) -> Iterator[tuple[str, list[tuple
         passed = passed[np.argsort(-strength[passed], kind="stable")]
         return list(zip(ids[a[passed]].tolist(), ids[b[passed]].tolist(), strict=True))
 
+    exposed = count_exposed(events, a, b)
     whole = count_pairs(events, window_days=100_000)
-    both = (whole.followed + whole.excluded)[a, b]
+    both = whole.followed[a, b] + counts.watched[a] - exposed
     buyers = np.bincount(events.item[events.first], minlength=n)
     p = hypergeometric_tail(both, buyers[a], buyers[b], np.full(len(a), events.n_customers))
     yield "Fisher on bought both", passing(p, both / (buyers[a] * buyers[b]))
 
-    calendar = expected_followers(counts)
-    share = counts.exposed / np.maximum(counts.watched, 1)[:, None]
-    random = calendar * share
-    few = np.maximum(random[a, b], 1e-12)
+    ends, hazard = expected_followers(counts)
+    calendar = np.maximum(ends @ hazard.T, 0.0)
+    np.fill_diagonal(calendar, 0.0)
+    few = np.maximum(calendar[a, b] * exposed / np.maximum(counts.watched, 1)[a], 1e-12)
     yield (
         "random exposures, Poisson",
         passing(stats.poisson.sf(observed[a, b] - 1, few), observed[a, b] / few),
     )
 
-    raked = null.rake(calendar, observed, include=~np.eye(n, dtype=bool))
-    few = np.maximum(raked[a, b], 1e-12)
+    row, column = null.rake(calendar, observed.sum(1), observed.sum(0))
+    few = np.maximum(calendar[a, b] * row[a] * column[b], 1e-12)
     yield (
         "both margins raked, Poisson",
         passing(stats.poisson.sf(observed[a, b] - 1, few), observed[a, b] / few),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from scipy import sparse
 
 from nextbuy.mining.levels import Pairs
 from nextbuy.orders.lines import sorted_rows
@@ -115,38 +116,32 @@ class PairCounts:
     ----------
     watched : (items,) ndarray of int64
         Customers whose first A falls after the burn-in: those who can be exposed.
-    starts, stops : (items, weeks) ndarray of float64
-        The same customers by calendar week of the start and end of their watch; shares of neighbouring weeks.
-    arrivals : (items, weeks) ndarray of int64
+    ends : (items, weeks) ndarray of float64
+        The same customers by calendar week of the end of their watch less those of its start; shares of neighbouring
+        weeks.
+    arrivals : (items, weeks) ndarray of int32
         Purchases of B that can follow something, by week: first ever and not on the customer's first day.
     entered : (weeks,) ndarray of int64
         Customers by week of their first order.
-    owned : (items, weeks) ndarray of int64
+    owned : (items, weeks) ndarray of int32
         First purchases by week, those of the first day included.
-    followed, excluded : (items, items) ndarray of int32
-        Customers who bought B within the window after A; who had B before A or in the same order.
+    followed : (items, items) csr_array of int32
+        Customers who bought B within the window after A.
     lags, watches : (window_days + 1,) ndarray of int64
         Followers of all pairs by lag in days; watched customers of all items by length of watch.
     """
 
     watched: NDArray[np.int64]
-    starts: NDArray[np.float64]
-    stops: NDArray[np.float64]
-    arrivals: NDArray[np.int64]
+    ends: NDArray[np.float64]
+    arrivals: NDArray[np.int32]
     entered: NDArray[np.int64]
-    owned: NDArray[np.int64]
-    followed: NDArray[np.int32]
-    excluded: NDArray[np.int32]
+    owned: NDArray[np.int32]
+    followed: sparse.csr_array
     lags: NDArray[np.int64]
     watches: NDArray[np.int64]
 
     def __add__(self, other: PairCounts) -> Self:
         return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
-
-    @property
-    def exposed(self) -> NDArray[np.int64]:
-        """Customers watched for B after A."""
-        return self.watched[:, None] - self.excluded
 
     def background(self, bins: NDArray[np.int64]) -> NDArray[np.float64]:
         """Hazard per day by lag bin of all pairs together: what exposure and fading activity alone give."""
@@ -243,6 +238,13 @@ class _Behind:
         return np.asarray((other != 0) & (again <= 0), np.bool_)
 
 
+def _runs(ascending: NDArray) -> NDArray[np.int64]:
+    """Give where each run of equal values starts."""
+    new = np.ones(len(ascending), dtype=bool)
+    np.not_equal(ascending[1:], ascending[:-1], out=new[1:])
+    return np.flatnonzero(new)
+
+
 def _later(
     events: Purchases, rows: NDArray, after: NDArray, until: NDArray, occurrence: Occurrence
 ) -> Iterator[tuple[_Behind, NDArray, NDArray]]:
@@ -293,7 +295,7 @@ def frequent_lags(
         coded |= bin_of[lag]
         coded.sort()
         cell = coded >> shift
-        start = np.flatnonzero(np.diff(cell, prepend=-1))
+        start = _runs(cell)
         count = np.diff(start, append=len(cell))
         found = np.flatnonzero(count >= min_followed)
         at = np.repeat(start[found] - np.cumsum(count[found]) + count[found], count[found])
@@ -309,30 +311,33 @@ def frequent_lags(
 def count_pairs(
     events: Purchases, *, window_days: int, burn_in_days: int = 0, occurrence: Occurrence = "first"
 ) -> PairCounts:
-    """Count exposed customers and followers for every ordered pair of items.
+    """Count followers for every ordered pair of items.
 
-    Time is linear in the number of pair events (a customer's A before B), memory in items squared and in `CHUNK`.
+    Time is linear in the number of pair events (a customer's A before B), memory in the pairs that occur (8 bytes
+    each) and in `CHUNK`.
     """
     n = events.n_items
     weeks = (events.end - events.start) // WEEK + 2
     if occurrence == "first":
         events = events.where(events.first)
     rows = anchors(events, burn_in_days=burn_in_days)
-    first, after, until = spans(events, rows, window_days)
-    followed, excluded = np.zeros(n * n, np.int32), np.zeros(n * n, np.int32)
-    lags = np.zeros(window_days + 1, np.int64)
+    _, after, until = spans(events, rows, window_days)
+    lags, in_row = np.zeros(window_days + 1, np.int64), np.zeros(n + 1, np.int64)
+    columns, counts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
     for later, key, lag in _later(events, rows, after, until, occurrence):
         lags += np.bincount(lag, minlength=window_days + 1)
-        np.add.at(followed[later.base :], key, np.int32(1))
-    if occurrence == "first":
-        for part in _by_item(events.item[rows], after - first):
-            earlier = _Behind(events, rows[part], first[part], after[part] - first[part])
-            np.add.at(excluded[earlier.base :], earlier.keys(), np.int32(1))
-    excluded[:: n + 1] = 0
+        key.sort()  # sorted, not tabulated: of many items most cells stay empty
+        start = _runs(key)
+        a, b = np.divmod(key[start] + np.int64(later.base), n)
+        in_row[1:] += np.bincount(a, minlength=n)
+        columns.append(b.astype(np.int32))
+        counts.append(np.diff(start, append=len(key)).astype(np.int32))
+    cells = (np.concatenate(counts), np.concatenate(columns), np.cumsum(in_row))
+    followed = sparse.csr_array(cells, shape=(n, n))
 
-    def by_week(chosen: NDArray, day: NDArray) -> NDArray[np.int64]:
+    def by_week(chosen: NDArray, day: NDArray) -> NDArray[np.int32]:
         key = events.item[chosen] * np.int64(weeks) + (day[chosen] - events.start) // WEEK
-        return np.bincount(key, minlength=n * weeks).reshape(n, weeks)
+        return np.bincount(key, minlength=n * weeks).astype(np.int32).reshape(n, weeks)
 
     late = events.first & (events.day > events.entry) if occurrence == "first" else events.day > events.entry
     entry = np.full(events.n_customers, -1, np.int64)
@@ -341,13 +346,12 @@ def count_pairs(
     item, day = events.item[rows], events.day[rows] - events.start
     return PairCounts(
         watched=np.bincount(item, minlength=n),
-        starts=_spread(item, day, n, weeks),
-        stops=_spread(item, np.minimum(day + window_days, events.end - 1 - events.start), n, weeks),
+        ends=_spread(item, np.minimum(day + window_days, events.end - 1 - events.start), n, weeks)
+        - _spread(item, day, n, weeks),
         arrivals=by_week(np.flatnonzero(late), events.day),
         entered=np.bincount((seen - events.start) // WEEK, minlength=weeks),
         owned=by_week(np.flatnonzero(events.first), events.day),
-        followed=followed.reshape(n, n),
-        excluded=excluded.reshape(n, n),
+        followed=followed,
         lags=lags,
         watches=np.bincount(
             np.minimum(events.end - 1 - events.day[rows], window_days), minlength=window_days + 1
@@ -364,18 +368,37 @@ def _spread(item: NDArray, day: NDArray, n: int, weeks: int) -> NDArray[np.float
     return np.asarray(here + next_week, np.float64).reshape(n, weeks)
 
 
-def expected_followers(counts: PairCounts, *, occurrence: Occurrence = "first") -> NDArray[np.float64]:
-    """Give the followers that B's calendar alone would bring: (items, items) ndarray, diagonal zero.
+def count_exposed(
+    events: Purchases,
+    antecedent: NDArray[np.int64],
+    consequent: NDArray[np.int64],
+    *,
+    burn_in_days: int = 0,
+    occurrence: Occurrence = "first",
+) -> NDArray[np.int64]:
+    """Count the customers watched for B after A, of chosen pairs: those who had B neither before nor with A.
 
-    B's hazard in a week is its arrivals over the customers who had entered and did not own B; a customer is watched
-    over the weeks of the own window. That some had B before is left to the margins: corrected for each pair, a link
-    A -> B would use up those who could show B -> A, and nothing could be said of its direction.
+    Time linear in the pairs of a customer's purchases, memory in `CHUNK` and in the pairs asked for.
     """
-    entered = np.cumsum(counts.entered)
-    free = entered[None, :] - (np.cumsum(counts.owned, axis=1) - counts.owned if occurrence == "first" else 0)
-    hazard = counts.arrivals / np.maximum(free, 1)
-    cumulative = np.concatenate([np.zeros((len(hazard), 1)), np.cumsum(hazard, axis=1)[:, :-1]], axis=1)
-    expected: NDArray[np.float64] = (counts.stops - counts.starts) @ cumulative.T
-    np.fill_diagonal(expected, 0.0)
-    np.maximum(expected, 0.0, out=expected)
-    return expected
+    if occurrence == "first":
+        events = events.where(events.first)
+    rows = anchors(events, burn_in_days=burn_in_days)
+    exposed = np.bincount(events.item[rows], minlength=events.n_items)[antecedent]
+    if occurrence == "any":
+        return exposed
+    cell = antecedent * np.int64(events.n_items) + consequent
+    by = np.argsort(cell)
+    cell, had = cell[by], np.zeros(len(by), np.int64)
+    wanted = np.zeros(events.n_items, dtype=bool)
+    wanted[antecedent] = True
+    rows = rows[wanted[events.item[rows]]]
+    first, after, _ = spans(events, rows, 0)
+    for part in _by_item(events.item[rows], after - first):
+        key = _Behind(events, rows[part], first[part], after[part] - first[part])
+        seen = key.keys()
+        seen.sort()
+        low, high = np.searchsorted(cell, (key.base, key.base + int(seen[-1]) + 1))
+        asked = (cell[low:high] - key.base).astype(seen.dtype)
+        had[low:high] += np.searchsorted(seen, asked, "right") - np.searchsorted(seen, asked)
+    exposed[by] -= had
+    return exposed

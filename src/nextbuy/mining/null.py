@@ -17,35 +17,33 @@ import numpy as np
 from scipy import optimize, special, stats
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
+    from scipy.sparse.linalg import LinearOperator
 
 
 def rake(
-    expected: NDArray[np.float64],
-    observed: NDArray,
+    base: NDArray[np.float64] | LinearOperator,
+    rows: NDArray[np.float64],
+    columns: NDArray[np.float64],
     *,
-    include: NDArray[np.bool_] | None = None,
     rounds: int = 50,
     tolerance: float = 1e-4,
-) -> NDArray[np.float64]:
-    """Scale rows and columns of `expected` until its margins equal those of `observed` (both over `include`).
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the scales of rows and columns with which the margins of `base` equal `rows` and `columns`.
 
-    Iterative proportional fitting (Deming and Stephan 1940). Cells outside `include` are scaled along but do not
-    steer: a row with six strong followers must not raise what is expected of the others.
+    Iterative proportional fitting (Deming and Stephan 1940), which needs of `base` only its products with vectors.
     """
-    base = expected if include is None else expected * include
-    seen = observed if include is None else observed * include
-    row, column = np.ones(len(base)), np.ones(base.shape[1])
-    rows, columns = seen.sum(1, dtype=np.float64), seen.sum(0, dtype=np.float64)
-    del seen
+    row, column = np.ones(len(rows)), np.ones(len(columns))
     for _ in range(rounds):
         new_row = _ratio(rows, base @ column)
-        column = _ratio(columns, new_row @ base)
+        column = _ratio(columns, base.T @ new_row)
         moved = np.abs(new_row - row).max(initial=0.0) / max(new_row.max(initial=0.0), 1e-12)
         row = new_row
         if moved < tolerance:
             break
-    return expected * row[:, None] * column[None, :]
+    return row, column
 
 
 def _ratio(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -61,18 +59,29 @@ class Squashed:
     cells: NDArray[np.float64]
 
 
-def squash(observed: NDArray, expected: NDArray[np.float64], *, width: float = 0.1) -> Squashed:
-    """Bin cells by exact count (logarithmic above 60) and by log expected in steps of `width`."""
-    keep = expected > 1e-9
-    o, e = np.asarray(observed)[keep].astype(np.float64), expected[keep]
-    level = np.where(o <= 60, o, 60 + np.round(20 * np.log(np.maximum(o, 1) / 60))).astype(np.int64)
-    step = np.floor(np.log(e) / width).astype(np.int64)
-    step -= step.min() if len(step) else 0
-    key = level * (step.max(initial=0) + 1) + step
-    count = np.bincount(key).astype(np.float64)
+WIDTH, LOWEST, STEPS, LEVELS = 0.1, -208, 416, 512  # expected counts from 1e-9 to 1e18, counts up to 2**31
+
+
+def squash(parts: Iterable[tuple[NDArray, NDArray, float]]) -> Squashed:
+    """Bin cells by exact count (logarithmic above 60) and by log expected in steps of `WIDTH`.
+
+    Parameters
+    ----------
+    parts : iterable of (observed, expected, weight)
+        For how many cells each of a part stands.
+    """
+    count, sum_observed, sum_expected = np.zeros((3, LEVELS * STEPS))
+    for observed, expected, weight in parts:
+        keep = expected > 1e-9
+        o, e = observed[keep].astype(np.float64), expected[keep].astype(np.float64)
+        level = np.where(o <= 60, o, 60 + np.round(20 * np.log(np.maximum(o, 1) / 60))).astype(np.int64)
+        key = level * STEPS + (np.floor(np.log(e) / WIDTH).astype(np.int64) - LOWEST)
+        count += weight * np.bincount(key, minlength=len(count))
+        sum_observed += weight * np.bincount(key, o, len(count))
+        sum_expected += weight * np.bincount(key, e, len(count))
     used = count > 0
     cells = count[used]
-    return Squashed(np.bincount(key, o)[used] / cells, np.bincount(key, e)[used] / cells, cells)
+    return Squashed(sum_observed[used] / cells, sum_expected[used] / cells, cells)
 
 
 @dataclass(frozen=True)

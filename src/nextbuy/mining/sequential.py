@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from nextbuy.mining.exposures import purchases
 from nextbuy.mining.lags import LagCounts, LagTable
-from nextbuy.mining.links import MAX_ITEMS, Mined, frequent, mine
+from nextbuy.mining.links import Mined, frequent, mine
 from nextbuy.mining.parameters import Parameters
 from nextbuy.mining.purchase_log import PurchaseLog
 from nextbuy.orders.errors import InputError, nearest
@@ -115,8 +115,7 @@ class SequentialRules(Parameters):
         Raises
         ------
         InputError
-            Parameters out of range, unknown ids, no customers, no orders, or more items than a table of all pairs
-            can hold.
+            Parameters out of range, unknown ids, no customers, or no orders.
         """
         self._log = self._read(orders)
         self.backend_ = orders.backend
@@ -171,12 +170,6 @@ class SequentialRules(Parameters):
         # a log has the arrays of orders that purchases() looks at
         events, kept = frequent(purchases(cast("Orders", log)), self.min_followed)
         self.item_ids_ = take(log.item_ids, kept)
-        if events.n_items > MAX_ITEMS:
-            raise InputError(
-                f"{events.n_items:,} items have at least min_followed={self.min_followed} buyers; the table of all "
-                f"ordered pairs is limited to {MAX_ITEMS:,} items. Raise min_followed, or mine a level of the catalog: "
-                "SequentialRules(level='category')."
-            )
         self.mined_ = mine(
             events,
             window_days=self.window_days,

@@ -1,0 +1,253 @@
+"""Pairs of items as far as they occur, and what is expected of all of them as a product of thin tables.
+
+What is expected of A -> B is row(A) x column(B) x the calendar's expectation x the ratio of taste. Calendar and taste
+are sums of few products, so margins of all pairs cost a few products of thin tables, and only pairs that occur are
+kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+import numpy as np
+from scipy import sparse
+from scipy.sparse.linalg import LinearOperator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from nextbuy.mining.exposures import Occurrence, PairCounts
+
+BLOCK = 1 << 22  # cells of the table of all pairs looked at at once: some 100 MB
+SAMPLE = 1 << 24  # cells looked at to see what is expected of pairs that do not occur: all up to 4,000 items
+LEAST, LARGEST = 0.1, 10.0  # the ratio is a sum, not a product: it must stay positive
+
+
+class Taste(NamedTuple):
+    """The ratio by which taste raises or lowers each pair: 1 + (factor * weight) @ factor.T, within bounds."""
+
+    factor: NDArray[np.float32]
+    weight: NDArray[np.float32]
+
+    def among(self, rows: NDArray | slice) -> NDArray[np.float32]:
+        """Give the ratio of some items (rows) and all others."""
+        ratio = (self.factor[rows] * self.weight) @ self.factor.T
+        ratio += np.float32(1)
+        return np.asarray(np.clip(ratio, LEAST, LARGEST, out=ratio), np.float32)
+
+    def unbounded(self, a: NDArray, b: NDArray) -> NDArray[np.float32]:
+        """Give the ratio of chosen pairs as the products have it."""
+        parts = [np.zeros(0, np.float32)]
+        for at in range(0, len(a), 1 << 16):
+            one, other = self.factor[a[at : at + (1 << 16)]], self.factor[b[at : at + (1 << 16)]]
+            parts.append(1 + np.einsum("ij,ij->i", one * self.weight, other))
+        return np.concatenate(parts)
+
+    def bounded(self, a: NDArray, b: NDArray) -> NDArray[np.float32]:
+        """Give the ratio of chosen pairs."""
+        return np.clip(self.unbounded(a, b), LEAST, LARGEST)
+
+
+@dataclass(frozen=True, eq=False)
+class PairTable:
+    """All unordered pairs of items of which some order occurs; 24 bytes each.
+
+    Attributes
+    ----------
+    low, high : ndarray of int32
+        Codes, low < high, ascending.
+    forward, backward : ndarray of int32
+        Followers of low -> high and of high -> low.
+    ahead, behind : ndarray of float32
+        What the calendar expects of both.
+    ends, hazard : (items, weeks) ndarray of float64
+        Factors of the calendar's expectation; see `expected_followers`.
+    rows, columns : ndarray of float64
+        Followers of each antecedent, and of each consequent.
+    """
+
+    low: NDArray[np.int32]
+    high: NDArray[np.int32]
+    forward: NDArray[np.int32]
+    backward: NDArray[np.int32]
+    ahead: NDArray[np.float32]
+    behind: NDArray[np.float32]
+    ends: NDArray[np.float64]
+    hazard: NDArray[np.float64]
+    rows: NDArray[np.float64]
+    columns: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, counts: PairCounts, *, occurrence: Occurrence = "first") -> Self:
+        """Bring both orders of each pair together."""
+        ends, hazard = expected_followers(counts, occurrence=occurrence)
+        return cls.from_factors(counts.followed, ends, hazard)
+
+    @classmethod
+    def from_factors(
+        cls, followed: sparse.csr_array, ends: NDArray[np.float64], hazard: NDArray[np.float64]
+    ) -> Self:
+        """Bring both orders of each pair together; `ends` @ `hazard`.T is expected of them."""
+        # both counts in one number: one sum of sparse tables
+        both = sparse.tril(followed, -1, format="csr").T.tocsr().astype(np.int64)
+        both.data <<= 32
+        both = both + sparse.triu(followed, 1, format="csr")
+        both.sort_indices()
+        high, start = both.indices.astype(np.int32), both.indptr
+        forward = (both.data & 0xFFFFFFFF).astype(np.int32)
+        backward = (both.data >> 32).astype(np.int32)
+        del both
+        n = len(ends)
+        low = np.repeat(np.arange(n, dtype=np.int32), np.diff(start))
+        ahead, behind = np.empty(len(low), np.float32), np.empty(len(low), np.float32)
+        thin_ends, thin_hazard = ends.astype(np.float32), hazard.astype(np.float32)
+        step = max(BLOCK // max(n, 1), 1)
+        for at in range(0, n, step):
+            rows, cells = slice(at, at + step), slice(start[at], start[min(at + step, n)])
+            row, column = low[cells] - at, high[cells] - at
+            ahead[cells] = (thin_ends[rows] @ thin_hazard[at:].T)[row, column]
+            behind[cells] = (thin_hazard[rows] @ thin_ends[at:].T)[row, column]
+        for part in (ahead, behind):
+            np.maximum(part, 0.0, out=part)
+        own = followed.diagonal()
+        rows_of, columns_of = (np.asarray(followed.sum(axis), np.float64) - own for axis in (1, 0))
+        return cls(low, high, forward, backward, ahead, behind, ends, hazard, rows_of, columns_of)
+
+    @property
+    def n(self) -> int:
+        """How many items."""
+        return len(self.ends)
+
+    def calendar(self, a: NDArray, b: NDArray) -> NDArray[np.float64]:
+        """What the calendar expects of chosen ordered pairs."""
+        parts = [np.zeros(0)]
+        for at in range(0, len(a), 1 << 15):
+            some = slice(at, at + (1 << 15))
+            parts.append(np.einsum("ij,ij->i", self.ends[a[some]], self.hazard[b[some]]))
+        return np.maximum(np.concatenate(parts), 0.0)
+
+    def marks(self, a: NDArray, b: NDArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Mark ordered pairs that occur: those that run from low to high, and the others."""
+        made = np.zeros(len(self.low), dtype=bool), np.zeros(len(self.low), dtype=bool)
+        low, high = np.minimum(a, b), np.maximum(a, b)
+        at, end = np.searchsorted(self.low, low), np.searchsorted(self.low, low, "right")
+        while (end - at > 1).any():  # bisection among the pairs of each `low`
+            middle = (at + end) // 2
+            after = self.high[np.minimum(middle, len(self.high) - 1)] > high
+            at, end = (
+                np.where(after | (end - at <= 1), at, middle),
+                np.where(after & (end - at > 1), middle, end),
+            )
+        made[0][at[a < b]] = True
+        made[1][at[a > b]] = True
+        return made
+
+    def slices(self) -> Iterator[slice]:
+        """Cut the table into parts that fit into memory with a few columns more."""
+        for at in range(0, len(self.low), 1 << 20):
+            yield slice(at, at + (1 << 20))
+
+    @cached_property
+    def diagonal(self) -> NDArray[np.float64]:
+        """What the factors give for an item and itself, which is no pair."""
+        return np.asarray(np.einsum("ij,ij->i", self.ends, self.hazard), np.float64)
+
+    def product(
+        self, taste: Taste | None, ratio: NDArray[np.float32] | None, out: tuple[NDArray, NDArray]
+    ) -> LinearOperator:
+        """Give the table of what calendar and taste expect, without its diagonal and `out`, to multiply with.
+
+        `out` marks pairs by table row, in both orders. Where the ratio of taste is cut to its bounds this is heeded for
+        pairs that occur.
+        """
+        item, diagonal = np.arange(self.n), self.diagonal
+        if taste is not None:
+            diagonal = diagonal * taste.unbounded(item, item)
+        row: list[NDArray] = [item]
+        column: list[NDArray] = [item]
+        much: list[NDArray] = [diagonal]
+        for base, left_out, a, b in (
+            (self.ahead, out[0], self.low, self.high),
+            (self.behind, out[1], self.high, self.low),
+        ):
+            kept = ~left_out
+            if taste is None or ratio is None:
+                at = np.flatnonzero(left_out)
+                value = base[at].astype(np.float64)
+            else:
+                at = np.flatnonzero(left_out | (ratio == LEAST) | (ratio == LARGEST))
+                value = base[at] * (taste.unbounded(a[at], b[at]) - ratio[at] * kept[at])
+            row.append(a[at])
+            column.append(b[at])
+            much.append(value)
+        where = (np.concatenate(row), np.concatenate(column))
+        less = sparse.csr_array((np.concatenate(much), where), shape=(self.n, self.n))
+
+        def times(left: NDArray, right: NDArray, x: NDArray, off: sparse.sparray) -> NDArray[np.float64]:
+            x = np.ravel(x)
+            y = left @ (right.T @ x) - off @ x
+            if taste is not None:
+                y += ((left @ (right.T @ (taste.factor * x[:, None]))) * taste.factor) @ taste.weight
+            return np.asarray(y, np.float64)
+
+        back = less.T.tocsr()
+        return LinearOperator(
+            (self.n, self.n),
+            matvec=lambda x: times(self.ends, self.hazard, x, less),
+            rmatvec=lambda x: times(self.hazard, self.ends, x, back),
+            dtype=np.float64,
+        )
+
+    @cached_property
+    def sample(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Every so many items, and which of all items never occurs with each: a sample of the pairs that do not."""
+        chosen = np.arange(0, self.n, max(-(-self.n * self.n // SAMPLE), 1))
+        slot = np.full(self.n, -1, np.int32)
+        slot[chosen] = np.arange(len(chosen))
+        never = np.ones((len(chosen), self.n), dtype=bool)
+        never[np.arange(len(chosen)), chosen] = False
+        for part in self.slices():
+            for one, other in ((self.low[part], self.high[part]), (self.high[part], self.low[part])):
+                at = slot[one]
+                never[at[at >= 0], other[at >= 0]] = False
+        return chosen, never
+
+    def absent(
+        self, row: NDArray, column: NDArray, taste: Taste | None
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], float]]:
+        """Give what is expected of pairs that do not occur, both orders, and for how many ordered pairs each stands."""
+        chosen, never = self.sample
+        ends, hazard = (
+            (f * s[:, None]).astype(np.float32) for f, s in ((self.ends, row), (self.hazard, column))
+        )
+        step = max(BLOCK // max(self.n, 1), 1)
+        for at in range(0, len(chosen), step):
+            some, empty = chosen[at : at + step], never[at : at + step]
+            if not empty.any():
+                continue
+            ahead, behind = ends[some] @ hazard.T, hazard[some] @ ends.T
+            if taste is not None:
+                ratio = taste.among(some)
+                ahead *= ratio
+                behind *= ratio
+            yield ahead[empty], behind[empty], self.n / len(chosen)
+
+
+def expected_followers(
+    counts: PairCounts, *, occurrence: Occurrence = "first"
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give the followers that B's calendar alone would bring, as two factors: what is expected is ends @ hazard.T.
+
+    B's hazard in a week is its arrivals over the customers who had entered and did not own B; a customer is watched
+    over the weeks of the own window. That some had B before is left to the margins: corrected for each pair, a link
+    A -> B would use up those who could show B -> A, and nothing could be said of its direction.
+    """
+    entered = np.cumsum(counts.entered)
+    free = entered[None, :] - (np.cumsum(counts.owned, axis=1) - counts.owned if occurrence == "first" else 0)
+    hazard = counts.arrivals / np.maximum(free, 1)
+    cumulative = np.concatenate([np.zeros((len(hazard), 1)), np.cumsum(hazard, axis=1)[:, :-1]], axis=1)
+    return counts.ends, cumulative
