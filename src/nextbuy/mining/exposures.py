@@ -117,8 +117,7 @@ class PairCounts:
     watched : (items,) ndarray of int64
         Customers whose first A falls after the burn-in: those who can be exposed.
     ends : (items, weeks) ndarray of float64
-        The same customers by calendar week of the end of their watch less those of its start; shares of neighbouring
-        weeks.
+        The same by calendar week of the end of their watch less those of its start; shares of neighbouring weeks.
     arrivals : (items, weeks) ndarray of int32
         Purchases of B that can follow something, by week: first ever and not on the customer's first day.
     entered : (weeks,) ndarray of int64
@@ -289,7 +288,6 @@ def frequent_lags(
     shift = width.bit_length()
     cells, followers = [np.zeros(0, np.int64)], [np.zeros((0, width), np.int64)]
     for later, key, lag in _later(events, rows, after, until, occurrence):
-        # sorted, not tabulated: of many items most cells stay empty
         wide = int(key.max(initial=0)) >> (31 - shift) > 0
         coded: NDArray[Any] = np.left_shift(key.astype(np.int64 if wide else np.int32), shift)
         coded |= bin_of[lag]
@@ -333,7 +331,6 @@ def count_pairs(
         columns.append(b.astype(np.int32))
         counts.append(np.diff(start, append=len(key)).astype(np.int32))
     cells = (np.concatenate(counts), np.concatenate(columns), np.cumsum(in_row))
-    followed = sparse.csr_array(cells, shape=(n, n))
 
     def by_week(chosen: NDArray, day: NDArray) -> NDArray[np.int32]:
         key = events.item[chosen] * np.int64(weeks) + (day[chosen] - events.start) // WEEK
@@ -351,7 +348,7 @@ def count_pairs(
         arrivals=by_week(np.flatnonzero(late), events.day),
         entered=np.bincount((seen - events.start) // WEEK, minlength=weeks),
         owned=by_week(np.flatnonzero(events.first), events.day),
-        followed=followed,
+        followed=sparse.csr_array(cells, shape=(n, n)),
         lags=lags,
         watches=np.bincount(
             np.minimum(events.end - 1 - events.day[rows], window_days), minlength=window_days + 1
@@ -378,7 +375,7 @@ def count_exposed(
 ) -> NDArray[np.int64]:
     """Count the customers watched for B after A, of chosen pairs: those who had B neither before nor with A.
 
-    Time linear in the pairs of a customer's purchases, memory in `CHUNK` and in the pairs asked for.
+    Memory: `CHUNK` and the pairs asked for.
     """
     if occurrence == "first":
         events = events.where(events.first)
@@ -394,11 +391,10 @@ def count_exposed(
     rows = rows[wanted[events.item[rows]]]
     first, after, _ = spans(events, rows, 0)
     for part in _by_item(events.item[rows], after - first):
-        key = _Behind(events, rows[part], first[part], after[part] - first[part])
-        seen = key.keys()
-        seen.sort()
-        low, high = np.searchsorted(cell, (key.base, key.base + int(seen[-1]) + 1))
-        asked = (cell[low:high] - key.base).astype(seen.dtype)
+        earlier = _Behind(events, rows[part], first[part], after[part] - first[part])
+        seen = np.sort(earlier.keys())
+        low, high = np.searchsorted(cell, (earlier.base, earlier.base + int(seen[-1]) + 1))
+        asked = (cell[low:high] - earlier.base).astype(seen.dtype)
         had[low:high] += np.searchsorted(seen, asked, "right") - np.searchsorted(seen, asked)
     exposed[by] -= had
     return exposed
