@@ -13,6 +13,7 @@ from nextbuy.predict.triggers import Links, Triggers, running
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from nextbuy.predict.history import History
     from nextbuy.predict.items import Items
@@ -63,10 +64,9 @@ class Sources:
     horizon_days: int
 
 
-def _blocks(history: History, ease: Ease) -> Any:
-    x = Ease.matrix(history)
-    for start in range(0, history.n_customers, BLOCK):
-        stop = min(start + BLOCK, history.n_customers)
+def _blocks(x: sparse.csr_array, ease: Ease) -> Any:
+    for start in range(0, x.shape[0], BLOCK):
+        stop = min(start + BLOCK, x.shape[0])
         yield start, stop, ease.scores(x[start:stop])
 
 
@@ -76,7 +76,7 @@ def repeat_candidates(history: History, sources: Sources) -> Candidates:
     columns = pair_columns(h, sources.items, horizon_days=sources.horizon_days)
     similar = np.zeros(len(h), np.float32)
     offsets = np.searchsorted(h.customer, np.arange(h.n_customers + 1))
-    for start, stop, scores in _blocks(h, sources.ease):
+    for start, stop, scores in _blocks(Ease.recent(h), sources.ease):
         rows = slice(offsets[start], offsets[stop])
         similar[rows] = scores[h.customer[rows] - start, h.item[rows]]
     columns |= {
@@ -121,7 +121,7 @@ def new_candidates(
     asked = (np.arange(h.n_customers)[:, None] * n + everybody[None, :]).ravel()
     wanted = np.unique(np.concatenate([by_item[0], by_category[0], asked]))
     bounds = np.searchsorted(wanted, np.arange(h.n_customers + 1) * n)
-    for start, stop, scores in _blocks(h, sources.ease):
+    for start, stop, scores in _blocks(Ease.matrix(h), sources.ease):
         rows = slice(offsets[start], offsets[stop])
         owned = (h.customer[rows] - start, h.item[rows])
         scores[owned] = -np.inf

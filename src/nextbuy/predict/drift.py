@@ -59,8 +59,7 @@ def levels(events: Purchases, cut: int, cuts: list[int], *, horizon_days: int) -
 
     The share of known pairs bought again in the last two weeks, over the same two weeks after each past cut-off; and
     likewise of first purchases among known customers. Half of the change (on the log scale; less where few purchases
-    tell it) is taken as lasting: what lasted between six cut-offs of Online Retail was .56 to .72 of it
-    (docs/decisions/prediction.md).
+    tell it) is taken as lasting (docs/decisions/prediction.md).
     """
     days = min(LEVEL_DAYS, horizon_days)
 
@@ -111,16 +110,13 @@ class LastDays:
         return candidates, label(candidates, self.bought, self.history.n_items)
 
 
-def keep_up(
-    repeat: Head, new: Head, newest: Callable[[], tuple[Head, Head]], last: LastDays
-) -> tuple[Head, Head, str]:
+def keep_up(repeat: Head, new: Head, newest: Callable[[], Head], last: LastDays) -> tuple[Head, Head, str]:
     """Keep the heads unless plain counts ranked the last days' purchases far better than the repeat head did.
 
     When a shop changes overnight (another assortment, another till, another way to number items), everything
     learned from older days may be wrong, and one day's orders show it (docs/decisions/prediction.md). Then what the
-    newest cut-off alone teaches is tried, and counts serve where that is behind too. Where it is far behind, the
-    newest cut-off lies before the change: then new items get the share of the probability that they had in the last
-    days' purchases.
+    newest cut-off alone teaches about repeats is tried, and counts serve where that is behind too. Repeats and new
+    items get the shares of the probability that they had in the last days' purchases.
 
     Returns
     -------
@@ -133,20 +129,15 @@ def keep_up(
     seen = last.candidates(repeat_candidates)
     if _counts_ahead(repeat, seen) <= FAR_BEHIND:
         return repeat, new, ""
-    repeat, new = newest()
-    if repeat.model is None:
-        return repeat, new, "newest"
-    ahead = _counts_ahead(repeat, seen)
-    if ahead <= 0:
-        return repeat, new, "newest"
-    repeat, new = replace(repeat, by_count=True), replace(new, by_count=new.model is not None)
-    if ahead <= FAR_BEHIND:
-        return repeat, new, "counts"
+    repeat, drift = newest(), "newest"
+    if repeat.model is not None and _counts_ahead(repeat, seen) > 0:
+        repeat, drift = replace(repeat, by_count=True), "counts"
+        new = replace(new, by_count=new.model is not None)
     fresh = last.candidates(new_candidates)
     chances = [head.probability(c).sum() for head, (c, _) in ((repeat, seen), (new, fresh))]
     bought = [label.sum() + 0.5 for _, label in (seen, fresh)]
     ratio = np.array(bought) / sum(bought) * sum(chances) / np.maximum(chances, 1e-9)
-    return replace(repeat, odds=float(ratio[0])), replace(new, odds=float(ratio[1])), "counts"
+    return replace(repeat, odds=float(ratio[0])), replace(new, odds=float(ratio[1])), drift
 
 
 def _counts_ahead(head: Head, seen: Seen) -> float:

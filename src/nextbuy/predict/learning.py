@@ -92,7 +92,7 @@ def learn(
         )
         last = LastDays.of(some, sources, cut - kept, cut)
         # what older cut-offs taught may no longer hold: the newest alone knows least of the past
-        repeat, new, drift = keep_up(repeat, new, lambda: (fit(repeats[:1]), fit(news[:1])), last)
+        repeat, new, drift = keep_up(repeat, new, lambda: fit(repeats[:1]), last)
     if cuts and not drift:
         again, fresh = levels(timeline.events, cut, cuts, horizon_days=horizon_days)
         repeat, new = replace(repeat, odds=again), replace(new, odds=fresh)
