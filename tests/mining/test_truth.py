@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_world(name):
 @pytest.mark.slow
 @every
 def test_planted_links_are_found_and_little_else(name):
-    """Of four worlds' rules at most 5 % are false, and 10 % of one; none is reversed; of the first fifty 49 are true."""
+    """Of four worlds' rules at most 5 % are false, 10 % of one; none is reversed; of the first fifty 49 are true."""
     counts = []
     for seed in (31, 32, 33, 34):
         world = GENERATORS[name](seed, **SMALL, links=200)
