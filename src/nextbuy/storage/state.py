@@ -138,8 +138,13 @@ def _from_npy(content: bytes) -> np.ndarray:
     return found
 
 
+def _table(content: bytes) -> pa.Table:
+    # without threads: a process that ends while arrow still starts some is aborted ("terminate called")
+    return pq.ParquetFile(io.BytesIO(content)).read(use_threads=False)
+
+
 def _from_array(content: bytes) -> pa.Array:
-    column = pq.read_table(io.BytesIO(content)).column("values")
+    column = _table(content).column("values")
     return (
         column.chunk(0)
         if column.num_chunks == 1
@@ -157,7 +162,7 @@ _LEAVES: dict[str, Callable[[Any], Any]] = {
     "npy": _from_npy,
     "scalar": lambda content: _from_npy(content)[()],
     "array": _from_array,
-    "table": lambda content: pq.read_table(io.BytesIO(content)),
+    "table": _table,
     "booster": boosters.load,
     "float": _from_float,
 }
