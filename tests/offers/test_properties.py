@@ -305,7 +305,7 @@ def reason_is_true(seen, row):
 def test_the_order_of_rows_is_no_matter(given_policy, seed, random):
     """Shuffled predictions and contacts give the same offers on the same days."""
     predictions, contacts, consent = worlds(seed)
-    # equal worth may be told apart by anything; make all of it different (without an uplift every offer is worth its cost)
+    # equal worth may be told apart by anything; make all of it different (without an uplift all offers are alike)
     assume(given_policy.get("relative_uplift") != 0)
     predictions["probability"] = np.random.default_rng(seed).random(len(predictions))
     order = list(range(len(predictions)))
