@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from nextbuy.offers import OfferPlan, OfferPlanner, OfferPolicy
+from nextbuy.offers import OfferPlan, OfferPlanner, OfferPolicy, rounds
 from nextbuy.offers.ledger import CODES
 
 AS_OF = pd.Timestamp("2026-06-01")
@@ -160,18 +161,33 @@ def broken(day, others, policy):
     return ""
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+usual = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+
+
+@settings(max_examples=60, **usual)
 @given(policies, st.integers(0, 2**32 - 1))
 def test_invariants_of_a_plan(given_policy, seed):
     """No candidate is lost, no rule is broken, and nobody is turned down for a reason that is not there."""
     check(OfferPolicy(**given_policy), *worlds(seed))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, **usual)
 @given(scarce | cooling, st.integers(0, 2**32 - 1))
 def test_invariants_where_it_is_tight(given_policy, seed):
     """The same where quotas, budget and cool-downs bind hard."""
     check(OfferPolicy(**given_policy), *worlds(seed, dense=True))
+
+
+@pytest.mark.slow
+@settings(max_examples=1000, **usual)
+@given(
+    policies | scarce | cooling, st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([0, rounds.SMALL])
+)
+def test_invariants_a_thousand_times(given_policy, seed, dense, small):
+    """The same a thousand times, by the exact way and by the way of large plans."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rounds, "SMALL", small)
+        check(OfferPolicy(**given_policy), *worlds(seed, dense=dense))
 
 
 @dataclass
@@ -300,7 +316,7 @@ def reason_is_true(seen, row):
     return True
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, **usual)
 @given(policies, st.integers(0, 2**32 - 1), st.randoms(use_true_random=False))
 def test_the_order_of_rows_is_no_matter(given_policy, seed, random):
     """Shuffled predictions and contacts give the same offers on the same days."""

@@ -116,19 +116,34 @@ class Calendar:
         barred, barred_from, barred_to = barred[by], barred_from[by], barred_to[by]
         for at in range(0, len(customer), BLOCK):
             part = slice(at, min(at + BLOCK, len(customer)))
-            quiet, capped = self.free(customer[part])
             first, last = np.searchsorted(barred, [part.start, part.stop])
-            edge = np.zeros((part.stop - part.start, self.days + 1), np.int32)
-            row = barred[first:last] - part.start
-            np.add.at(edge, (row, np.clip(barred_from[first:last] - self.first_day, 0, self.days)), 1)
-            np.add.at(edge, (row, np.clip(barred_to[first:last] + 1 - self.first_day, 0, self.days)), -1)
-            capped &= np.cumsum(edge, axis=1)[:, :-1] == 0
-            window = (days >= low[part, None]) & (days <= high[part, None])
-            allowed = window & quiet & capped
+            spans = (barred[first:last] - part.start, barred_from[first:last], barred_to[first:last])
+            allowed, uncapped = self.open_days(customer[part], low=low[part], high=high[part], spans=spans)
             away = 2 * np.abs(days - target[part, None]) + (days > target[part, None])
             away = np.where(allowed, away, np.iinfo(np.int64).max)
             best = np.argmin(away, axis=1)
-            found = allowed.any(1)
-            out[part] = np.where(found, days[best], -1)
-            by_cap[part] = ~(window & capped).any(1)
+            out[part] = np.where(allowed.any(1), days[best], -1)
+            by_cap[part] = ~uncapped.any(1)
         return out, by_cap
+
+    def open_days(
+        self,
+        customer: NDArray[np.int64],
+        *,
+        low: NDArray[np.int64],
+        high: NDArray[np.int64],
+        spans: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Say by row and day of the plan what is open, and what would be if there were no quiet days.
+
+        `spans` are the rows, first and last days that the item's cool-down closes.
+        """
+        quiet, capped = self.free(customer)
+        row, start, end = spans
+        edge = np.zeros((len(customer), self.days + 1), np.int32)
+        np.add.at(edge, (row, np.clip(start - self.first_day, 0, self.days)), 1)
+        np.add.at(edge, (row, np.clip(end + 1 - self.first_day, 0, self.days)), -1)
+        capped &= np.cumsum(edge, axis=1)[:, :-1] == 0
+        days = np.arange(self.days) + self.first_day
+        capped &= (days >= low[:, None]) & (days <= high[:, None])
+        return quiet & capped, capped

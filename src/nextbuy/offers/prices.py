@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
-from scipy.sparse import csr_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -173,40 +171,3 @@ def clearing_prices(
     price, money = kept
     charge = sum((price[pool] for pool in drawn), money * cost)
     return charge, market.claims(value - charge)[0]
-
-
-def exact_choice(
-    market: Market,
-    *,
-    worth: NDArray[np.float64],
-    spend: NDArray[np.float64],
-    pools: tuple[NDArray[np.int64], ...],
-    quota: NDArray[np.float64],
-    budget: float,
-) -> NDArray[np.bool_]:
-    """Choose the rows of a small market that are worth most together (mixed-integer program, HiGHS)."""
-    n = len(market.rows)
-    row = np.arange(n)
-    value, cost = worth[market.rows], spend[market.rows]
-    blocks = [
-        (market.segment, row, np.ones(len(market.segment_starts))),
-        (market.customer, row, market.slots.astype(np.float64)),
-    ]
-    for pool in pools:
-        mine = pool[market.rows]
-        blocks.append((mine[mine >= 0], row[mine >= 0], quota))
-    constraints = [
-        LinearConstraint(csr_array((np.ones(len(at)), (at, of)), shape=(len(limit), n)), -np.inf, limit)
-        for at, of, limit in blocks
-        if len(limit)
-    ]
-    if np.isfinite(budget):
-        constraints.append(LinearConstraint(csr_array(cost[None, :]), -np.inf, budget))
-    found = milp(
-        -value,
-        constraints=constraints,
-        integrality=1,
-        bounds=Bounds(0, 1),
-        options={"mip_rel_gap": 1e-6, "node_limit": 2000},
-    )
-    return np.zeros(n, dtype=bool) if found.x is None else found.x > 0.5

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nextbuy.offers.allocate import places, within_budget, within_quota
-from nextbuy.offers.prices import Market, clearing_prices, exact_choice
+from nextbuy.offers.exact import exact_plan
+from nextbuy.offers.prices import Market, clearing_prices
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.offers.calendar import Calendar
 
-SMALL = 2_000  # candidates that are allocated exactly
+SMALL = 1_000  # candidates that are planned exactly
 
 
 @dataclass(eq=False)
@@ -68,59 +70,51 @@ class Rounds:
     def run(self, rows: NDArray[np.int64]) -> None:
         """Let `rows` ask, each customer's best first, one a round.
 
-        Where quotas or budget are scarce, best is after prices; what is not worth its price asks last.
+        A small plan is solved exactly, and the rest then asks in vain. Where quotas or budget are scarce in a large
+        one, best is after prices, and what is not worth its price asks last.
         """
         preference, claim = self.worth, self.worth
         late = np.zeros(len(rows), dtype=bool)
-        if len(rows) and (np.isfinite(self.budget) or any((pool[rows] >= 0).any() for pool in self.pools)):
+        exact = self._exact(rows) if 0 < len(rows) <= SMALL else None
+        if exact is not None:
+            chosen, day = exact
+            self._keep(rows[chosen], day[chosen])
+            rows, late = rows[~chosen], late[~chosen]
+        elif len(rows) and (np.isfinite(self.budget) or any((pool[rows] >= 0).any() for pool in self.pools)):
             most = int(np.bincount(self.customer[rows]).max())
             market = Market.of(rows, self.customer, self.category, self.calendar.room(most))
-            scarce: dict[str, Any] = {
-                "worth": self.worth,
-                "spend": self.spend,
-                "pools": self.pools,
-                "quota": self.left,
-                "budget": self.budget,
-            }
-            if len(rows) <= SMALL:
-                late = ~np.isin(rows, market.rows[exact_choice(market, **scarce)])
-            else:
-                charge, gain = clearing_prices(market, **scarce)
-                preference, claim = self.worth.copy(), self.worth.copy()
-                preference[market.rows] -= charge
-                claim[market.rows] = gain
-                late = preference[rows] <= 0
+            charge, gain = clearing_prices(
+                market,
+                worth=self.worth,
+                spend=self.spend,
+                pools=self.pools,
+                quota=self.left,
+                budget=self.budget,
+            )
+            preference, claim = self.worth.copy(), self.worth.copy()
+            preference[market.rows] -= charge
+            claim[market.rows] = gain
+            late = preference[rows] <= 0
         for part in (rows[~late], rows[late]):
-            place = places(self.customer[part], -preference[part], -self.worth[part], part.astype(np.float64))
-            by = np.argsort(place, kind="stable")
-            for asking in np.split(part[by], np.flatnonzero(np.diff(place[by])) + 1):
-                if len(asking):
-                    self._ask(asking, claim)
+            for asking in self._turns(part, preference):
+                self._ask(asking, claim)
+
+    def _turns(self, rows: NDArray[np.int64], preference: NDArray[np.float64]) -> list[NDArray[np.int64]]:
+        """Give who asks in which round: each customer's best, then the second best, and so on."""
+        place = places(self.customer[rows], -preference[rows], -self.worth[rows], rows.astype(np.float64))
+        by = np.argsort(place, kind="stable")
+        turns = np.split(rows[by], np.flatnonzero(np.diff(place[by])) + 1)
+        return [asking for asking in turns if len(asking)]
 
     def _ask(self, rows: NDArray[np.int64], claim: NDArray[np.float64]) -> None:
         rows = self._refuse(rows, self._doubled(rows), "duplicate_category")
-        first, last = np.searchsorted(self.barred, rows), np.searchsorted(self.barred, rows, side="right")
-        many = last - first
-        spans = np.arange(many.sum()) + np.repeat(first - (np.cumsum(many) - many), many)
-        day, by_cap = self.calendar.place(
-            self.customer[rows],
-            low=self.low[rows],
-            high=self.high[rows],
-            target=self.target[rows],
-            barred=np.repeat(np.arange(len(rows)), many),
-            barred_from=self.barred_from[spans],
-            barred_to=self.barred_to[spans],
-        )
+        day, by_cap = self._place(self.calendar, rows)
         self.refused[rows[(day < 0) & by_cap]] = "cap"
         self.refused[rows[(day < 0) & ~by_cap]] = "quiet"
         rows, day = rows[day >= 0], day[day >= 0]
         while len(rows):
             kept = self._share_out(rows, claim)
-            self.send[rows[kept]] = day[kept]
-            self.calendar.add(self.customer[rows[kept]], day[kept])
-            self.budget = max(self.budget - float(self.spend[rows[kept]].sum()), 0.0)
-            for pool in self.pools:
-                np.subtract.at(self.left, pool[rows[kept]][pool[rows[kept]] >= 0], 1.0)
+            self._keep(rows[kept], day[kept])
             rows, day = rows[~kept], day[~kept]
             full = np.zeros(len(rows), dtype=bool)
             for pool in self.pools:
@@ -130,6 +124,66 @@ class Rounds:
             self.refused[rows[dear & ~full]] = "budget"
             # who was passed over for somebody whom another quota or the budget then refused asks again
             rows, day = rows[~full & ~dear], day[~full & ~dear]
+
+    def _keep(self, rows: NDArray[np.int64], day: NDArray[np.int64]) -> None:
+        """Send `rows` on their days, and take what they draw from quotas, budget and the customers' days."""
+        self.send[rows] = day
+        self.calendar.add(self.customer[rows], day)
+        self.budget = max(self.budget - float(self.spend[rows].sum()), 0.0)
+        for pool in self.pools:
+            np.subtract.at(self.left, pool[rows][pool[rows] >= 0], 1.0)
+
+    def _place(
+        self, calendar: Calendar, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        barred, barred_from, barred_to = self._spans(rows)
+        return calendar.place(
+            self.customer[rows],
+            low=self.low[rows],
+            high=self.high[rows],
+            target=self.target[rows],
+            barred=barred,
+            barred_from=barred_from,
+            barred_to=barred_to,
+        )
+
+    def _exact(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]] | None:
+        """Choose exactly; the days are those nearest to their targets where these do for all of a customer's offers."""
+        open_, _ = self.calendar.open_days(
+            self.customer[rows], low=self.low[rows], high=self.high[rows], spans=self._spans(rows)
+        )
+        found = exact_plan(
+            open_,
+            customer=self.customer[rows],
+            category=self.category[rows],
+            worth=self.worth[rows],
+            spend=self.spend[rows],
+            pools=tuple(pool[rows] for pool in self.pools),
+            quota=self.left,
+            budget=self.budget,
+            calendar=self.calendar,
+        )
+        if found is None:
+            return None
+        chosen, day = found
+        trial = copy(self.calendar)
+        trial.counts = trial.counts.copy()
+        near = np.full(len(self.customer), -1, np.int64)
+        for asking in self._turns(rows[chosen], self.worth):
+            near[asking] = self._place(trial, asking)[0]
+            placed = asking[near[asking] >= 0]
+            trial.add(self.customer[placed], near[placed])
+        stuck = np.isin(self.customer[rows], self.customer[rows[chosen & (near[rows] < 0)]])
+        return chosen, np.where(stuck, day, near[rows])
+
+    def _spans(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Give the places in `rows` with the spans of days that are barred to them."""
+        first, last = np.searchsorted(self.barred, rows), np.searchsorted(self.barred, rows, side="right")
+        many = last - first
+        spans = np.arange(many.sum()) + np.repeat(first - (np.cumsum(many) - many), many)
+        return np.repeat(np.arange(len(rows)), many), self.barred_from[spans], self.barred_to[spans]
 
     def _share_out(self, rows: NDArray[np.int64], claim: NDArray[np.float64]) -> NDArray[np.bool_]:
         kept = np.arange(len(rows))
