@@ -35,8 +35,9 @@ import nextbuy as nb
 from nextbuy.evaluate.metrics import calibration, log_loss
 from nextbuy.evaluate.timing import interval_coverage, log_likelihood, watched_crps, window_hits
 from nextbuy.mining.exposures import Purchases, count_pairs, from_lines, purchases
-from nextbuy.mining.lags import LagTable, count_lags, edges, own_pace, shrink, tabulate, timing_signal
+from nextbuy.mining.lags import LagTable, count_lags, edges, shrink, tabulate, timing_signal
 from nextbuy.mining.links import frequent
+from nextbuy.mining.pace import own_pace
 from nextbuy.predict.history import Timeline
 from nextbuy.timing.repurchase import fit_intervals
 from nextbuy.timing.windows import best_windows
@@ -221,16 +222,17 @@ def cross(folder: Path, picture: Path | None = None) -> None:
         lines_of = lines.assign(item_id=lines[level])[["customer_id", "order_id", "timestamp", "item_id"]]
         events, _ = frequent(purchases(nb.read_orders(lines_of)), few)
         counts = count_pairs(events, window_days=WINDOW)
-        a, b = np.nonzero((counts.followed >= 60) & (counts.exposed >= 100))
+        followed = counts.followed.tocoo()
+        enough = (followed.data >= 60) & (followed.row != followed.col)
+        a, b = followed.row[enough].astype(np.int64), followed.col[enough].astype(np.int64)
         some = np.random.default_rng(1).permutation(len(a))[:MOST_PEAKS]
         a, b = a[some], b[some]
         lags, _ = count_lags(events, a, b, window_days=WINDOW)
-        pace = own_pace(lags, b)
+        every = counts.background(edges(WINDOW))
+        none = np.zeros(len(a), dtype=bool)  # no pair passes the false-discovery rate here
+        pace = own_pace(events, b, lags, background=every, standing=none, window_days=WINDOW)
         print(f"cross {level}: {len(a):,} rules between {events.n_items:,} items", flush=True)
-        for what, background in (
-            ("all pairs", counts.background(edges(WINDOW))),
-            ("B after whatever else", pace),
-        ):
+        for what, background in (("all pairs", every), ("B after whatever else", pace)):
             word, _ = timing_signal(lags, background)
             said = ", ".join(f"{w} {(word == w).mean():.1%}" for w in ("none", "weak", "strong"))
             print(f"cross {level}: against the pace of {what}: {said}", flush=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextbuy.mining.lags import LagCounts, LagTable, edges, own_pace, shrink, tabulate, timing_signal
+from nextbuy.mining.lags import LagCounts, LagTable, edges, shrink, tabulate, timing_signal
 from nextbuy.mining.lagshapes import find_shapes, shape_weights
 
 BINS = edges(180)
@@ -120,14 +120,3 @@ def test_tabulated_exposures_are_counted_by_hand():
     assert made.followers[0, :4].tolist() == [0, 0, 1, 0]  # day 4 falls into (3, 7]
     assert made.watch_days[0, :3].tolist() == [4, 7, 7]  # (0, 1]: all four; (1, 3]: 2+2+1+2; (3, 7]: 1+4+0+2
     assert made.lost[0, :4].tolist() == [0, 1, 1, 0]
-
-
-def test_an_item_that_always_comes_early_has_its_own_pace():
-    """Items that fade at their own pace show timing against one background for all, and none against their own."""
-    k = np.arange(len(BINS) - 1)
-    shapes = np.where(np.arange(2_000)[:, None] % 2, np.exp(-0.3 * k), 1.0)
-    made = flat(2_000, 150, seed=7, shape=shapes)
-    consequent = np.arange(2_000) % 2
-    pooled = made.followers.sum(0) / made.watch_days.sum(0)
-    assert (timing_signal(made, pooled)[0] == "none").mean() < 0.2
-    assert (timing_signal(made, own_pace(made, consequent))[0] == "none").mean() > 0.95

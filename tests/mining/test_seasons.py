@@ -1,11 +1,15 @@
 """Seasonal lag tables: a season is no lag shape, and a lag is no season."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
+import nextbuy as nb
 from nextbuy.mining.exposures import from_lines
 from nextbuy.mining.lags import count_lags, edges, timing_signal
-from nextbuy.mining.seasons import calendar, seasonal_counts
+from nextbuy.mining.seasons import calendar, seasonal_days
 
 DAYS, WINDOW, BUYERS = 730, 180, 20_000
 
@@ -32,7 +36,9 @@ def summer(random, start):
 
 
 def counted(events, **options):
-    return seasonal_counts(events, np.array([0]), np.array([1]), window_days=WINDOW, **options)
+    pair = np.array([0]), np.array([1])
+    plain, _ = count_lags(events, *pair, window_days=WINDOW)
+    return replace(plain, watch_days=seasonal_days(events, *pair, window_days=WINDOW, **options))
 
 
 def test_without_a_season_nothing_changes():
@@ -41,7 +47,32 @@ def test_without_a_season_nothing_changes():
     plain, _ = count_lags(events, np.array([0]), np.array([1]), window_days=WINDOW)
     made = counted(events, season=np.ones((3, DAYS)))
     np.testing.assert_allclose(made.watch_days, plain.watch_days)
-    np.testing.assert_array_equal(made.followers, plain.followers)
+
+
+def test_a_burn_in_leaves_out_the_same_watches():
+    """With a burn-in, too, the unweighted days are those of the plain lag table."""
+    events = world(summer)
+    pair = np.array([0]), np.array([1])
+    plain, _ = count_lags(events, *pair, window_days=WINDOW, burn_in_days=95)
+    made = seasonal_days(events, *pair, window_days=WINDOW, burn_in_days=95, season=np.ones((3, DAYS)))
+    np.testing.assert_allclose(made, plain.watch_days)
+
+
+def test_a_rule_is_shown_on_its_season():
+    """`lags(seasonal=True)` flattens the hazard of a rule that only the summer made; `any` purchases are refused."""
+    events = world(summer)
+    days = (events.day + 18_000).astype("datetime64[D]").astype("datetime64[s]")
+    lines = {"customer_id": events.customer, "timestamp": days, "item_id": events.item}
+    orders = nb.read_orders(pd.DataFrame(lines))
+    links = nb.SequentialRules(window_days=WINDOW, fdr=None).fit(orders)
+    plain, seasonal = (links.lags(0, 1, seasonal=on) for on in (False, True))
+    assert plain["followers"].tolist() == seasonal["followers"].tolist()
+    spread = [table["hazard"].max() / table["hazard"].min() for table in (plain, seasonal)]
+    assert spread[0] > 4 * spread[1]
+    with pytest.raises(nb.InputError, match="first purchases only"):
+        nb.SequentialRules(window_days=WINDOW, fdr=None, occurrence="any").fit(orders).lags(
+            0, 1, seasonal=True
+        )
 
 
 def test_the_calendar_finds_the_planted_season():

@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from scipy import sparse
 
 from nextbuy.mining.levels import Pairs
 from nextbuy.orders.lines import sorted_rows
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from nextbuy.orders.table import Orders
 
@@ -314,6 +314,8 @@ def count_pairs(
     Time is linear in the number of pair events (a customer's A before B), memory in the pairs that occur (8 bytes
     each) and in `CHUNK`.
     """
+    from scipy import sparse  # counting alone does without: a fifth of a small job is imports
+
     n = events.n_items
     weeks = (events.end - events.start) // WEEK + 2
     if occurrence == "first":

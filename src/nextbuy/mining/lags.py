@@ -293,23 +293,6 @@ def _best(likelihood: object) -> float:
     return float(np.exp(found.x))
 
 
-def own_pace(counts: LagCounts, consequent: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Hazard of each rule's B by lag bin after whatever else, shrunk: (rules, bins), a background for `timing_signal`.
-
-    Items differ in how their hazard fades: what many buy soon, and new customers buy first, looks early after
-    everything. To be judged by its B's own pace a rule needs many others with the same B among `counts`.
-    """
-    items, code = np.unique(consequent, return_inverse=True)
-    pooled = np.zeros((2, len(items), counts.followers.shape[1]))
-    for total, part in zip(pooled, (counts.followers, counts.watch_days), strict=True):
-        np.add.at(total, code, part)
-    shape = pooled[0].sum(axis=0) / np.maximum(pooled[1].sum(axis=0), 1)
-    level = pooled[0].sum(axis=1) / np.maximum(pooled[1] @ shape, 1e-12)
-    # a bin counts as ten followers at the pace of all
-    pace = (pooled[0] + 10) / (pooled[1] + 10 / np.maximum(level[:, None] * shape, 1e-12))
-    return np.asarray(pace[code])
-
-
 def _join(expected: NDArray[np.float64], least: float) -> NDArray[np.int64]:
     """Number neighbouring bins so that each group expects `least`; what is left over joins the last group."""
     group = np.zeros(len(expected), np.int64)
@@ -327,9 +310,9 @@ def timing_signal(
 ) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
     """Say whether a rule has a lag shape of its own: "none", "weak" or "strong", with the p-value.
 
-    `background` is the hazard by lag bin of unrelated pairs (what exposure and fading activity alone give): one for
-    all rules, or one a rule (`own_pace`). The
-    rule's followers are tested against it by a likelihood ratio over neighbouring bins joined until each expects five;
+    `background` is the hazard by lag bin of what is unrelated (what exposure and fading activity alone give): one for
+    all rules, or one a rule (`pace.own_pace`). The rule's followers are tested against it by a likelihood ratio over
+    neighbouring bins joined until each expects five;
     strong means significant and at least half of what a perfect timer could gain: total variation >= .25.
     """
     d, weight = counts.followers.astype(np.float64), counts.watch_days * background

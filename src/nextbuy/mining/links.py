@@ -12,6 +12,7 @@ from nextbuy.mining import lags as lag_tables
 from nextbuy.mining.estimate import DIRECTED, Estimate, estimate
 from nextbuy.mining.exposures import Occurrence, PairCounts, Purchases, count_exposed, count_pairs
 from nextbuy.mining.measures import wilson_interval
+from nextbuy.mining.pace import own_pace
 from nextbuy.mining.pair_table import PairTable
 
 if TYPE_CHECKING:
@@ -93,7 +94,16 @@ def mine(
     low, high = wilson_interval(confidence * effective, effective)
     quantiles = table.quantiles(0.1, 0.5, 0.9)
     chance = np.minimum(lags.by_chance / np.maximum(lags.both, 1), 1)
-    background = counts.background(table.bins)
+    pace = own_pace(
+        events,
+        b,
+        lags,
+        background=counts.background(table.bins),
+        standing=tests.passes(DIRECTED),
+        window_days=window_days,
+        burn_in_days=burn_in_days,
+        occurrence=occurrence,
+    )
     known = whole.taste
     del whole, counts
     parts = [estimate(pair_up(half), rounds=1, known=known) for half in halves]
@@ -123,7 +133,7 @@ def mine(
         "lag_p10": quantiles[:, 0],
         "lag_p50": quantiles[:, 1],
         "lag_p90": quantiles[:, 2],
-        "timing_signal": lag_tables.timing_signal(lags, background)[0],
+        "timing_signal": lag_tables.timing_signal(lags, pace)[0],
         "via": _via(a, b, followed, exposed, tests.ahead, followers),
     }
     share = _replicated_share(parts, halves, fdr or DIRECTED, min_followed / 2) if parts else float("nan")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nextbuy.mining.lags import LagCounts, count_lags, edges
+from nextbuy.mining.lags import edges
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,50 +38,39 @@ def calendar(events: Purchases) -> NDArray[np.float64]:
     return np.repeat(weekly, WEEK, axis=1)[:, :days]
 
 
-def seasonal_counts(
+def seasonal_days(
     events: Purchases,
     antecedent: NDArray[np.int64],
     consequent: NDArray[np.int64],
     *,
     window_days: int,
+    burn_in_days: int = 0,
     season: NDArray[np.float64] | None = None,
-) -> LagCounts:
-    """Count the lags of chosen rules, with days watched replaced by what B's calendar expects in them.
+) -> NDArray[np.float64]:
+    """Watched days by rule and lag bin as in `count_lags`, each weighed by B's season on it: (rules, bins).
 
-    As `count_lags`, but `watch_days` weighs each watched day by B's season on it (`calendar`, or a table of your own:
-    items x days of the table, 1 is usual). Shrunk tables of these counts are multipliers on the season: a sale of B
-    half a year after everybody bought A is then no lag shape. Time: the antecedents' buyers x lag bins a rule.
-
-    Examples
-    --------
-    >>> import nextbuy as nb
-    >>> from nextbuy.mining.exposures import purchases
-    >>> orders = nb.read_orders(nb.datasets.load_sample().orders)
-    >>> events = purchases(orders)
-    >>> counts = seasonal_counts(events, np.array([0]), np.array([1]), window_days=90)
-    >>> counts.watch_days.shape
-    (1, 10)
+    `season` is `calendar(events)` or a table of your own (items x days of the table, 1 is usual). Hazards over these
+    days are multipliers on the season: a sale of B half a year after everybody bought A is then no lag shape. First
+    purchases only. Time: the antecedents' buyers x lag bins a rule.
     """
-    counts, _ = count_lags(events, antecedent, consequent, window_days=window_days)
     season = calendar(events) if season is None else season
     first = events.where(events.first)
     by = np.lexsort((first.customer, first.item))
     customer, day = first.customer[by], (first.day[by] - first.start).astype(np.int64)
     starts = np.searchsorted(first.item[by], np.arange(events.n_items + 1))
     bins, last = edges(window_days), events.end - events.start - 1
-    watched = np.zeros(counts.watch_days.shape)
-    never = window_days + 1
+    watched = np.zeros((len(antecedent), len(bins) - 1))
+    bought = np.full(events.n_customers, np.iinfo(np.int64).max // 2)
     for rule, (a, b) in enumerate(zip(antecedent, consequent, strict=True)):
         mine, theirs = (slice(starts[item], starts[item + 1]) for item in (a, b))
-        owner, since = customer[mine], day[mine]
-        place = np.minimum(np.searchsorted(customer[theirs], owner), max(theirs.stop - theirs.start - 1, 0))
-        found = customer[theirs][place] == owner if theirs.stop > theirs.start else np.zeros(len(owner), bool)
-        lag = (
-            np.where(found, day[theirs][place] - since, never) if found.any() else np.full(len(owner), never)
-        )
-        exposed = lag > 0
-        until = np.minimum(np.minimum(lag, window_days), last - since)[exposed]
+        bought[customer[theirs]] = day[theirs]
+        since = day[mine]
+        lag = bought[customer[mine]] - since
+        bought[customer[theirs]] = np.iinfo(np.int64).max // 2
+        exposed = (lag > 0) & (since >= burn_in_days)
+        since = since[exposed]
+        until = np.minimum(np.minimum(lag[exposed], window_days), last - since)
         total = np.cumsum(season[b])
-        at = total[since[exposed][:, None] + np.minimum(bins, until[:, None])]
+        at = total[since[:, None] + np.minimum(bins, until[:, None])]
         watched[rule] = np.diff(at, axis=1).sum(axis=0)
-    return replace(counts, watch_days=watched)  # type: ignore[arg-type]  # days by weight, no whole numbers
+    return watched

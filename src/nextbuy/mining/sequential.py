@@ -11,18 +11,20 @@ import pyarrow as pa
 from nextbuy.mining.exposures import purchases
 from nextbuy.mining.lags import LagCounts, LagTable
 from nextbuy.mining.links import Mined, frequent, mine
-from nextbuy.mining.parameters import Parameters
+from nextbuy.mining.parameters import Parameters, check_whole
 from nextbuy.mining.purchase_log import PurchaseLog
+from nextbuy.mining.seasons import seasonal_days
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import take, to_frame, to_table
-from nextbuy.orders.table import Orders, codes_of
+from nextbuy.orders.table import check_orders, codes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from nextbuy.mining.exposures import Occurrence
+    from nextbuy.mining.exposures import Occurrence, Purchases
+    from nextbuy.orders.table import Orders
 
 
 class SequentialRules(Parameters):
@@ -164,11 +166,14 @@ class SequentialRules(Parameters):
         self._check(orders)
         return PurchaseLog.of(orders.level(self.level))
 
+    def _events(self, log: PurchaseLog) -> tuple[Purchases, NDArray[np.int64]]:
+        # a log has the arrays of orders that purchases() looks at
+        return frequent(purchases(cast("Orders", log)), self.min_followed)
+
     def _mine(self) -> Self:
         log = self._log
         assert log is not None
-        # a log has the arrays of orders that purchases() looks at
-        events, kept = frequent(purchases(cast("Orders", log)), self.min_followed)
+        events, kept = self._events(log)
         self.item_ids_ = take(log.item_ids, kept)
         self.mined_ = mine(
             events,
@@ -199,26 +204,12 @@ class SequentialRules(Parameters):
             raise NotFittedError("These SequentialRules have not been fitted. Call fit(orders) first.")
 
     def _check(self, orders: Orders) -> None:
-        if not isinstance(orders, Orders):
-            raise InputError(
-                f"fit needs Orders, not {type(orders).__name__}. Try fit(read_orders(your_frame))."
-            )
-        if not orders.has_customers:
-            raise InputError(
-                "Sequences need to know who bought: these orders have no customer column. "
-                "Try read_orders(..., customer='your_customer_column'), or AssociationRules, which needs none."
-            )
+        check_orders(orders, need="Sequences need to know who bought")
         if self.occurrence not in ("first", "any"):
             raise InputError(f"occurrence={self.occurrence!r} is not known. Try occurrence='first' or 'any'.")
-        for name, least in {
-            "window_days": 1,
-            "min_followed": 1,
-            "min_customers": 1,
-            "burn_in_days": 0,
-        }.items():
-            value = getattr(self, name)
-            if not isinstance(value, (int, np.integer)) or value < least:
-                raise InputError(f"{name}={value!r} must be a whole number, at least {least}.")
+        for name in ("window_days", "min_followed", "min_customers"):
+            check_whole(name, getattr(self, name), least=1)
+        check_whole("burn_in_days", self.burn_in_days, least=0)
         if self.fdr is not None and not (isinstance(self.fdr, (int, float)) and 0 < self.fdr <= 1):
             raise InputError(f"fdr={self.fdr!r} must lie above 0 and up to 1, or be None. Try fdr=0.05.")
         if not len(orders):
@@ -294,8 +285,16 @@ class SequentialRules(Parameters):
             )
         return int(found[0])
 
-    def lags(self, antecedent: Any, consequent: Any) -> Any:
+    def lags(self, antecedent: Any, consequent: Any, *, seasonal: bool = False) -> Any:
         """Give the lag table of one rule.
+
+        Parameters
+        ----------
+        antecedent, consequent : id
+        seasonal : bool, default False
+            Weigh each watched day by the consequent's own season on it (1: a usual day), so that `hazard` is the one
+            of usual days and a sale half a year after everybody's antecedent is no peak. Needs the purchases
+            (see `get_state`) and `occurrence="first"`.
 
         Returns
         -------
@@ -305,15 +304,27 @@ class SequentialRules(Parameters):
         """
         r = self._rule(antecedent, consequent)
         table, counts = self.mined_.table, self.mined_.counts
-        done = -np.expm1(-np.cumsum(table.hazard[r] * np.diff(table.bins)))
+        followers, watch_days, hazard = counts.followers[r], counts.watch_days[r], table.hazard[r]
+        if seasonal:
+            if self.occurrence != "first":
+                raise InputError(
+                    'lags(seasonal=True) knows first purchases only. Fit with occurrence="first".'
+                )
+            events, _ = self._events(self._kept())
+            pair = self.mined_.antecedent[[r]], self.mined_.consequent[[r]]
+            watch_days = seasonal_days(
+                events, *pair, window_days=self.window_days, burn_in_days=self.burn_in_days
+            )[0]
+            hazard = (followers + table.c) / (watch_days + table.c / hazard)  # drawn to the plain one
+        done = -np.expm1(-np.cumsum(hazard * np.diff(table.bins)))
         return to_frame(
             {
                 "lag_from": table.bins[:-1],
                 "lag_to": table.bins[1:],
-                "followers": counts.followers[r],
-                "watch_days": counts.watch_days[r],
+                "followers": followers,
+                "watch_days": watch_days,
                 "entered": counts.entered[r],
-                "hazard": table.hazard[r],
+                "hazard": hazard,
                 "share_followed": done,
             },
             self.backend_,

@@ -65,10 +65,12 @@ def codes_of(known: pa.Array, ids: Sequence[Any]) -> NDArray[np.int64]:
     return np.asarray(pc.fill_null(found, -1).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def check_orders(orders: Any, *, need: str) -> None:
-    """Refuse to fit on anything but orders that name their customers; `need` says what needs them."""
+def check_orders(orders: Any, *, need: str, call: str = "fit") -> None:
+    """Refuse to `call` on anything but orders that name their customers; `need` says what needs them."""
     if not isinstance(orders, Orders):
-        raise InputError(f"fit needs Orders, not {type(orders).__name__}. Try fit(read_orders(your_frame)).")
+        raise InputError(
+            f"{call} needs Orders, not {type(orders).__name__}. Try {call}(read_orders(your_frame))."
+        )
     if not orders.has_customers:
         raise InputError(
             f"{need}: these orders have no customer column. Try read_orders(..., customer='your_customer_column'), or "

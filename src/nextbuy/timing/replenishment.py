@@ -9,13 +9,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nextbuy.mining.exposures import purchases
-from nextbuy.orders.errors import InputError
+from nextbuy.mining.parameters import check_share, check_whole
 from nextbuy.orders.frames import dates, take, to_frame
-from nextbuy.orders.table import Orders
+from nextbuy.orders.table import check_orders
 from nextbuy.timing.repurchase import fit_intervals, remaining, rhythm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from nextbuy.orders.table import Orders
 
 P10 = -1.2815515655446004
 
@@ -62,19 +64,9 @@ def replenishment(
     >>> due[["item_id", "purchases", "elapsed_days", "is_overdue"]].to_dict("records")
     [{'item_id': 'filter', 'purchases': 4, 'elapsed_days': 19, 'is_overdue': False}]
     """
-    if not isinstance(orders, Orders):
-        raise InputError(
-            f"replenishment needs Orders, not {type(orders).__name__}. Try replenishment(read_orders(your_frame))."
-        )
-    if not orders.has_customers:
-        raise InputError(
-            "Cadences are those of customers: these orders have no customer column. "
-            "Try read_orders(..., customer='your_customer_column')."
-        )
-    if not isinstance(min_purchases, (int, np.integer)) or min_purchases < 1:
-        raise InputError(f"min_purchases={min_purchases!r} must be a whole number, at least 1.")
-    if not 0 <= min_repeat_share <= 1:
-        raise InputError(f"min_repeat_share={min_repeat_share!r} must lie between 0 and 1.")
+    check_orders(orders, need="Cadences are those of customers", call="replenishment")
+    check_whole("min_purchases", min_purchases, least=1)
+    check_share("min_repeat_share", min_repeat_share, example=0.1)
     if as_of is not None:
         orders = orders.before(as_of)
     events = purchases(orders)
