@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from nextbuy.evaluate.backtest import Report, backtest
-from nextbuy.evaluate.baselines import PersonalFrequency, Popularity
-from nextbuy.evaluate.scored import BasketRules, EaseRegression, TifuKnn, UserKnn, UserPopularity
+from nextbuy.evaluate.baselines import (
+    BasketRules,
+    EaseRegression,
+    PersonalFrequency,
+    Popularity,
+    TifuKnn,
+    TimeAwareIntervals,
+    UserKnn,
+    UserPopularity,
+)
 
 __all__ = [
     "BasketRules",
@@ -13,6 +21,7 @@ __all__ = [
     "Popularity",
     "Report",
     "TifuKnn",
+    "TimeAwareIntervals",
     "UserKnn",
     "UserPopularity",
     "backtest",
