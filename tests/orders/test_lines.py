@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import nextbuy as nb
 from nextbuy.orders import read_orders
 from nextbuy.orders.lines import sorted_rows
 from nextbuy.orders.table import to_us
@@ -82,3 +84,22 @@ def test_offsets_and_order():
         )
     )
     assert back == bought
+
+
+def test_some_customers_keep_their_orders_and_returns():
+    """The orders of some customers are theirs as before, returns included, and nobody else's."""
+    world = nb.datasets.make_orders(customers=120, days=300, seed=4, return_share=0.1)
+    orders = nb.read_orders(world.orders)
+    asked = orders.customer_ids.to_pylist()[5:60:3]
+    for moment in (None, "2024-12-01"):
+        whole, some = (
+            o if moment is None else o.before(moment) for o in (orders, orders.of([*asked, "nobody"]))
+        )
+        lines = whole.frame()
+        pd.testing.assert_frame_equal(
+            *(
+                frame.sort_values(["customer_id", "order_id", "item_id"], ignore_index=True)
+                for frame in (lines[lines["customer_id"].isin(asked)], some.frame())
+            )
+        )
+        assert len(some.frame())

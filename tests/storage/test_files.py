@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from nextbuy.storage.files import atomic, write_csv, write_json, write_parquet
+from nextbuy.atomic import atomic
+from nextbuy.storage.files import write_csv, write_json, write_parquet
 
 
 def test_a_broken_write_leaves_the_old_file(tmp_path):

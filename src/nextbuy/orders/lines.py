@@ -58,6 +58,23 @@ class Lines:
         rows = np.flatnonzero(keep)
         return rows, net[rows]
 
+    def of_customers(self, codes: NDArray[np.int64]) -> Lines:
+        """Keep the purchases of some customers, and the returns of these purchases."""
+        keep = np.isin(self.customer, codes)
+        place = np.cumsum(keep) - 1
+        back = keep[self.return_line]
+        return Lines(
+            self.customer[keep],
+            self.order[keep],
+            self.item[keep],
+            self.time[keep],
+            self.quantity[keep],
+            self.price[keep],
+            place[self.return_line[back]],
+            self.return_time[back],
+            self.return_quantity[back],
+        )
+
 
 def mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Scramble 64-bit integers one to one (the finaliser of splitmix64; Steele, Lea and Flood 2014)."""

@@ -223,6 +223,11 @@ class Orders:
         """Give what was known at `as_of`: orders strictly before it, less the returns before it."""
         return self._with(known_before=to_us(as_of))
 
+    def of(self, customers: Sequence[Any]) -> Orders:
+        """Give the orders of some customers, by their ids; unknown ids are passed over."""
+        codes = codes_of(self._ids[0], customers)
+        return self._with(lines=self._lines.of_customers(codes[codes >= 0]))
+
     def level(self, level: str) -> Orders:
         """Give the same orders with items replaced by their `level`: "item", or a catalog column.
 

@@ -11,7 +11,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nextbuy.storage.files import sync
+from nextbuy.atomic import sync
 from nextbuy.storage.lock import is_running
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 
+from nextbuy.atomic import sync
 from nextbuy.storage.errors import RunError
-from nextbuy.storage.files import digest, sync, write_bytes, write_csv, write_json, write_parquet
+from nextbuy.storage.files import digest, write_bytes, write_csv, write_json, write_parquet
 from nextbuy.storage.lock import only_one
 from nextbuy.storage.manifest import checksum, seal
 from nextbuy.storage.sealed import MANIFEST, Sealed
