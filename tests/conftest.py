@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,3 +50,38 @@ def small_orders(small_world):
 def small_model(small_orders):
     """Fit the main estimator on the small shop, once for all tests."""
     return nb.NextPurchase().fit(small_orders)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    """Give the address of a PostgreSQL server: NEXTBUY_POSTGRESQL, or one of our own while the tests run."""
+    if "NEXTBUY_POSTGRESQL" in os.environ:
+        yield os.environ["NEXTBUY_POSTGRESQL"]
+        return
+    homes = [Path(found).parent for found in [shutil.which("initdb")] if found]
+    homes += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    if not homes:
+        pytest.skip("no PostgreSQL server on this machine")
+    place = tmp_path_factory.mktemp("postgresql")
+    # it refuses to run as root
+    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if user:
+        for folder in (place, *place.parents[:3]):
+            folder.chmod(0o755)
+        shutil.chown(place, "postgres")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*user, str(homes[0] / program), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=place)
+
+    data = str(place / "data")
+    run("initdb", "-D", data, "-U", "shop", "-A", "trust", "--no-sync")
+    options = f"-p {port} -k {place} -c listen_addresses=127.0.0.1 -c fsync=off"
+    run("pg_ctl", "-D", data, "-o", options, "-l", str(place / "log"), "-w", "start")
+    try:
+        yield f"postgresql://shop:s3cret@127.0.0.1:{port}/postgres"
+    finally:
+        run("pg_ctl", "-D", data, "-m", "immediate", "stop")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         OfferPlanner,
         OfferPolicy,
         cac,
+        campaign_report,
         ltv,
         ltv_to_cac,
         payback_months,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     )
     from nextbuy.orders import Catalog, InputError, Orders, read_catalog, read_orders
     from nextbuy.predict import NextPurchase
-    from nextbuy.storage import BundleError, RunError, load, save
+    from nextbuy.storage import BundleError, RunError, load, save, write_database
     from nextbuy.timing import CustomerActivity, replenishment
 
 __version__ = "0.1.0"
@@ -45,6 +46,7 @@ _HOME = {
     "SequentialRules": "mining",
     "backtest": "evaluate",
     "cac": "offers",
+    "campaign_report": "offers",
     "datasets": "",
     "evaluate": "",
     "load": "storage",
@@ -57,6 +59,7 @@ _HOME = {
     "replenishment": "timing",
     "required_contacts": "offers",
     "save": "storage",
+    "write_database": "storage",
     "write_report": "display",
 }
 
@@ -78,6 +81,7 @@ __all__ = [
     "__version__",
     "backtest",
     "cac",
+    "campaign_report",
     "datasets",
     "evaluate",
     "load",
@@ -90,6 +94,7 @@ __all__ = [
     "replenishment",
     "required_contacts",
     "save",
+    "write_database",
     "write_report",
 ]
 

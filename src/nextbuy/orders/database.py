@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pyarrow as pa
 
+Result = TypeVar("Result")
 _DRIVERS = {
     "sqlite": "adbc_driver_sqlite",
     "postgresql": "adbc_driver_postgresql",
@@ -50,31 +53,35 @@ def _without_secrets(message: str, address: str) -> str:
     return hidden
 
 
-def read_database(address: str, query: str | None) -> pa.Table:
-    """Run `query` at a database and give its rows as an arrow table.
+def in_transaction(
+    address: str, work: Callable[[Any], Result], *, doing: str, create: bool = False
+) -> Result:
+    """Do `work` with a cursor of the ADBC driver; committed at its end, rolled back on any error.
 
     Parameters
     ----------
     address : str
         "sqlite:///shop.db" or "postgresql://user:password@host/name".
-    query : str
-        A SELECT; a table's name alone will not do.
+    work : callable
+        Takes the cursor; what it returns is given back.
+    doing : str
+        What fails, for the message, such as "the query".
+    create : bool
+        Let SQLite create the file.
 
     Raises
     ------
     InputError
-        When the query is missing, the driver is not installed or the database refuses. No message shows
+        When the address is of no known kind, the driver is not installed or the database refuses. No message shows
         secrets.
     """
     shown = safe_address(address)
     scheme = address.split("://", 1)[0].lower().split("+")[0]
     if scheme not in _DRIVERS:
         raise InputError(
-            f"{shown}: cannot read from {scheme}://. Known: sqlite:///file, postgresql://host/name. "
-            "Or read the rows yourself and give the frame."
+            f"{shown}: {scheme}:// is no known kind of database. Known: sqlite:///file, postgresql://host/name. "
+            "Or read or write the rows yourself, as a frame."
         )
-    if not query:
-        raise InputError(f"{shown} needs a query=, the SELECT that gives the order lines.")
     try:
         driver = import_module(f"{_DRIVERS[scheme]}.dbapi")
     except ImportError as error:
@@ -82,17 +89,39 @@ def read_database(address: str, query: str | None) -> pa.Table:
     target = address
     if scheme == "sqlite":
         target = unquote(address.partition("://")[2].partition("?")[0]).removeprefix("/")
-        if not Path(target).is_file():
-            # SQLite would create an empty database in its place
+        file = Path(target)
+        # SQLite would create an empty database in its place
+        if not (file.parent.is_dir() if create else file.is_file()):
             raise InputError(
-                f"There is no file {target!r}. An absolute path has four slashes: sqlite:////data/shop.db."
+                f"There is no {'directory' if create else 'file'} {str(file.parent if create else file)!r}. An "
+                "absolute path has four slashes: sqlite:////data/shop.db."
             )
     failure = ""
     try:
         with driver.connect(target) as connection, connection.cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetch_arrow_table()
+            result = work(cursor)
+            connection.commit()
+            return result
     except Exception as error:  # noqa: BLE001 - each driver has its own; its text may hold the address
         failure = _without_secrets(str(error), address)
     # raised outside of the except: the driver's own error, secrets and all, must not hang on as its context
-    raise InputError(f"{shown}: the query failed: {failure}. Check the address and the query.")
+    raise InputError(f"{shown}: {doing} failed: {failure}. Check the address and {doing}.")
+
+
+def read_database(address: str, query: str | None) -> pa.Table:
+    """Run `query` at a database and give its rows as an arrow table.
+
+    Raises
+    ------
+    InputError
+        When the query is missing, the driver is not installed or the database refuses. No message shows
+        secrets.
+    """
+    if not query:
+        raise InputError(f"{safe_address(address)} needs a query=, the SELECT that gives the order lines.")
+
+    def rows(cursor: Any) -> pa.Table:
+        cursor.execute(query)
+        return cursor.fetch_arrow_table()
+
+    return in_transaction(address, rows, doing="the query")
