@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nextbuy.offers.campaign import CampaignReport, campaign_report
 from nextbuy.offers.coupons import coupon_codes
 from nextbuy.offers.holdout import customers_per_arm, draw_holdout, minimum_detectable_effect, power_of
 from nextbuy.offers.money import (
@@ -20,10 +21,12 @@ from nextbuy.offers.planner import OfferPlanner
 from nextbuy.offers.policy import OfferPolicy
 
 __all__ = [
+    "CampaignReport",
     "OfferPlan",
     "OfferPlanner",
     "OfferPolicy",
     "cac",
+    "campaign_report",
     "conversion_needed",
     "coupon_codes",
     "customers_per_arm",
