@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import brier_score_loss, log_loss, ndcg_score
+from sklearn.metrics import brier_score_loss, log_loss, ndcg_score, roc_auc_score
 
 from nextbuy.evaluate import metrics
 
@@ -71,9 +71,58 @@ def test_calibration_bins_have_equal_counts_and_their_own_means():
     assert made.error == pytest.approx(0.05)
 
 
-def test_bootstrap_covers_the_mean_as_theory_says():
+def test_draws_cover_the_mean_as_theory_says():
     """The interval is about two standard errors on each side of the mean."""
     values = np.random.default_rng(0).normal(5.0, 2.0, 2_000)
-    low, high = metrics.bootstrap(values, draws=2_000)
+    draws = metrics.Draws(2_000, draws=2_000)
+    low, high = metrics.interval(draws.means(np.arange(2_000), values[:, None])[:, 0])
     assert (low + high) / 2 == pytest.approx(values.mean(), abs=0.02)
     assert high - low == pytest.approx(2 * 1.96 * 2.0 / np.sqrt(2_000), rel=0.1)
+
+
+def test_customers_are_drawn_and_not_rows():
+    """Where each customer has ten equal rows, the interval is that of the customers alone."""
+    values = np.random.default_rng(1).normal(0.0, 1.0, 400)
+    draws = metrics.Draws(400)
+    once = draws.means(np.arange(400), values[:, None])
+    tenfold = draws.means(np.repeat(np.arange(400), 10), np.repeat(values, 10)[:, None])
+    np.testing.assert_allclose(tenfold, once)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_area_is_that_of_scikit_learn(seed):
+    """AUC equals scikit-learn's, ties included, and its rows add up to nothing."""
+    random = np.random.default_rng(seed)
+    p = random.integers(0, 20, 400) / 20
+    y = random.random(400) < p
+    area, adds = metrics.auc(p, y)
+    assert area == pytest.approx(roc_auc_score(y, p))
+    assert adds.sum() == pytest.approx(0)
+
+
+def test_area_of_a_drawn_sample_is_what_its_rows_add():
+    """The interval from what rows add is that of areas computed anew for each draw."""
+    random = np.random.default_rng(3)
+    p = random.random(3_000)
+    y = random.random(3_000) < p
+    area, adds = metrics.auc(p, y)
+    draws = metrics.Draws(3_000, draws=300)
+    quick = area + draws.sums(np.arange(3_000), adds[:, None])[:, 0]
+    again = np.random.default_rng(0)
+    slow = []
+    for _ in range(300):
+        rows = again.integers(0, 3_000, 3_000)
+        slow.append(roc_auc_score(y[rows], p[rows]))
+    np.testing.assert_allclose(metrics.interval(quick), metrics.interval(np.array(slow)), atol=0.003)
+
+
+def test_errors_of_draws_stand_around_the_error():
+    """Calibration error in draws of customers: its own value in the middle, no less than zero."""
+    random = np.random.default_rng(5)
+    p = random.uniform(0.05, 0.5, 4_000)
+    y = random.random(4_000) < np.minimum(p + 0.06, 1)
+    bins = metrics.calibration(p, y)
+    drawn = metrics.calibration_errors(bins, p, y, np.repeat(np.arange(1_000), 4), metrics.Draws(1_000))
+    assert drawn.mean() == pytest.approx(bins.error, abs=1e-3)
+    low, high = metrics.interval(drawn)
+    assert 0.03 < low < 0.06 < high < 0.09

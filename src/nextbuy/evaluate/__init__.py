@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nextbuy.evaluate.backtest import Report, backtest
+from nextbuy.evaluate.backtest import backtest
 from nextbuy.evaluate.baselines import (
     BasketRules,
     EaseRegression,
@@ -13,6 +13,7 @@ from nextbuy.evaluate.baselines import (
     UserKnn,
     UserPopularity,
 )
+from nextbuy.evaluate.report import Report
 
 __all__ = [
     "BasketRules",

@@ -59,10 +59,48 @@ def ranking(
     return Ranking(who, hits / wanted, gain / ideal[wanted], hits / k, (hits > 0).astype(np.float64))
 
 
-def bootstrap(values: NDArray[np.float64], *, draws: int = 500, seed: int = 0) -> tuple[float, float]:
-    """95 % interval of the mean, customers drawn with replacement."""
-    means = bootstrap_means(values[:, None], draws=draws, seed=seed)[:, 0]
-    low, high = np.quantile(means, [0.025, 0.975]) if len(values) else (np.nan, np.nan)
+class Draws:
+    """Customers drawn with replacement, the same for every figure, so that differences of figures are paired.
+
+    Parameters
+    ----------
+    customers : int
+    draws : int, default 500
+    seed : int, default 0
+    """
+
+    def __init__(self, customers: int, *, draws: int = 500, seed: int = 0) -> None:
+        self.customers, self.draws = customers, draws
+        random = np.random.default_rng(seed)
+        self._times = np.stack(
+            [
+                np.bincount(random.integers(0, max(customers, 1), customers), minlength=customers)
+                for _ in range(draws)
+            ]
+        ).astype(np.uint8)
+
+    def sums(self, customer: NDArray, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum the columns of `values` (rows of the customers in `customer`) in each draw: (draws, columns)."""
+        who, row = np.unique(customer, return_inverse=True)
+        each = np.stack([np.bincount(row, column, len(who)) for column in values.T], axis=1)
+        out = np.empty((self.draws, values.shape[1]))
+        for start in range(0, self.draws, 50):  # as floats, all draws at once take eight times the memory
+            part = slice(start, start + 50)
+            out[part] = self._times[part][:, who].astype(np.float64) @ each
+        return out
+
+    def means(self, customer: NDArray, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean of the columns over the rows in each draw: (draws, columns); NaN where nobody was drawn."""
+        sums = self.sums(customer, np.column_stack([values, np.ones(len(values))]))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            means: NDArray[np.float64] = sums[:, :-1] / sums[:, -1:]
+        return means
+
+
+def interval(drawn: NDArray[np.float64]) -> tuple[float, float]:
+    """Give the middle 95 % of the draws."""
+    drawn = drawn[np.isfinite(drawn)]
+    low, high = np.quantile(drawn, [0.025, 0.975]) if len(drawn) else (np.nan, np.nan)
     return float(low), float(high)
 
 
@@ -81,6 +119,8 @@ class Calibration:
 
     Attributes
     ----------
+    bin : (predictions,) ndarray of int64
+        Bin of each prediction.
     predicted, observed : (bins,) ndarray of float64
         Mean probability and share bought.
     rows : (bins,) ndarray of int64
@@ -88,6 +128,7 @@ class Calibration:
         Mean absolute difference, weighted by rows (expected calibration error).
     """
 
+    bin: NDArray[np.int64]
     predicted: NDArray[np.float64]
     observed: NDArray[np.float64]
     rows: NDArray[np.int64]
@@ -105,18 +146,69 @@ def calibration(
 ) -> Calibration:
     """Sort predictions into bins of equal count and compare what was said with what happened."""
     by = np.argsort(probability, kind="stable")
-    parts = [part for part in np.array_split(by, bins) if len(part)]
+    place = np.empty(len(by), np.int64)
+    for number, part in enumerate(np.array_split(by, min(bins, max(len(by), 1)))):
+        place[part] = number
+    rows = np.bincount(place)
     return Calibration(
-        np.array([probability[part].mean() for part in parts]),
-        np.array([bought[part].mean() for part in parts]),
-        np.array([len(part) for part in parts], np.int64),
+        place,
+        np.bincount(place, probability) / rows,
+        np.bincount(place, bought) / rows,
+        rows.astype(np.int64),
     )
 
 
-def log_loss(probability: NDArray[np.float64], bought: NDArray[np.bool_]) -> float:
-    """Mean negative log likelihood; probabilities are kept 1e-6 from 0 and 1."""
+def calibration_errors(
+    bins: Calibration,
+    probability: NDArray[np.float64],
+    bought: NDArray[np.bool_],
+    customer: NDArray,
+    draws: Draws,
+) -> NDArray[np.float64]:
+    """Give the calibration error in each draw, less what drawing adds to it on average."""
+    if not len(probability):
+        return np.full(draws.draws, np.nan)
+    wide = np.zeros((len(probability), len(bins.rows)))
+    wide[np.arange(len(probability)), bins.bin] = probability - bought
+    sums = draws.sums(customer, np.column_stack([wide, np.ones(len(probability))]))
+    errors = np.abs(sums[:, :-1]).sum(axis=1) / np.maximum(sums[:, -1], 1)
+    fair: NDArray[np.float64] = np.maximum(errors - errors.mean() + bins.error, 0.0)
+    return fair
+
+
+def auc(probability: NDArray[np.float64], bought: NDArray[np.bool_]) -> tuple[float, NDArray[np.float64]]:
+    """Area under the ROC curve, and what each row adds to it beyond the mean (for intervals).
+
+    A draw of customers changes the area by the sum of what their rows add (to first order).
+
+    References
+    ----------
+    DeLong, DeLong and Clarke-Pearson, Biometrics 44 (1988); Obuchowski, Biometrics 53 (1997), for customers with
+    several rows.
+    """
+    yes, no = int(bought.sum()), int((~bought).sum())
+    if not yes or not no:
+        return float("nan"), np.zeros(len(bought))
+    from scipy.stats import rankdata
+
+    among_all = rankdata(probability)
+    among_own = np.empty(len(bought))
+    among_own[bought], among_own[~bought] = rankdata(probability[bought]), rankdata(probability[~bought])
+    below = (among_all - among_own) / np.where(bought, no, yes)  # share of the others that lie below
+    beaten = np.where(bought, below, 1 - below)
+    area = float(beaten[bought].mean())
+    return area, (beaten - area) / np.where(bought, yes, no)
+
+
+def log_losses(probability: NDArray[np.float64], bought: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Negative log likelihood of each row; probabilities are kept 1e-6 from 0 and 1."""
     p = np.clip(probability, 1e-6, 1 - 1e-6)
-    return float(-np.where(bought, np.log(p), np.log1p(-p)).mean()) if len(p) else float("nan")
+    return np.where(bought, -np.log(p), -np.log1p(-p))
+
+
+def log_loss(probability: NDArray[np.float64], bought: NDArray[np.bool_]) -> float:
+    """Mean negative log likelihood."""
+    return float(log_losses(probability, bought).mean()) if len(probability) else float("nan")
 
 
 def brier(probability: NDArray[np.float64], bought: NDArray[np.bool_]) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -275,6 +277,17 @@ class Orders:
             "known_before": self.known_before,
         }
         return Orders(**(given | changes))
+
+    def checksum(self) -> str:
+        """Give the SHA-256 of all that can be learned from: lines, returns, ids, catalog, and how far they go."""
+        found = hashlib.sha256(repr(self.known_before).encode())
+        for column in fields(self._lines):
+            found.update(np.ascontiguousarray(getattr(self._lines, column.name)).data)
+        tables = [pa.table({"id": ids}) for ids in self._ids]
+        for table in tables if self.catalog is None else [*tables, self.catalog.table]:
+            for batch in table.combine_chunks().to_batches():
+                found.update(batch.serialize())
+        return found.hexdigest()
 
     def codes(self, ids: Sequence[Any], *, of: str = "item") -> NDArray[np.int64]:
         """Give the codes of the caller's own ids, of="item" or "customer"; -1 where unknown."""

@@ -1,32 +1,24 @@
-"""Everybody gets what is popular; and what all baselines share."""
+"""Everybody gets what is popular."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
-from nextbuy.evaluate.baselines.asked import Asked, Known
+from nextbuy.evaluate.baselines.baseline import Baseline
 from nextbuy.mining.parameters import check_whole
-from nextbuy.orders.errors import InputError
-from nextbuy.orders.frames import take, to_frame
-from nextbuy.orders.table import Orders, check_orders, codes_of
-from nextbuy.predict.asked import check_ids
+from nextbuy.orders.table import codes_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    Ids = Sequence[Any]
-
-BLOCK = 512
+    from nextbuy.orders.table import Orders
 
 
-class Popularity(BaseEstimator):
+class Popularity(Baseline):
     """Everybody gets what is bought on most days of most customers.
 
     Parameters
@@ -47,139 +39,34 @@ class Popularity(BaseEstimator):
     """
 
     def __init__(self, *, horizon_days: int = 30, recent_days: int | None = None) -> None:
-        self.horizon_days = horizon_days
+        super().__init__(horizon_days=horizon_days)
         self.recent_days = recent_days
 
-    def fit(self, orders: Orders, y: object = None, *, as_of: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
-        """Count what was bought before `as_of` (default: ever)."""
-        self._check(orders)
-        orders = orders if as_of is None else orders.before(as_of)
-        if not len(orders):
-            raise InputError(f"There is no order to learn from before as_of={str(as_of)!r}.")
-        self._known, self.backend_ = Known.of(orders), orders.backend
-        h = self._known.history
-        days = self._recent_days() or h.cut - h.events.start
-        recent = h.events.item[h.events.day >= h.cut - days]
-        self.popular_ = np.argsort(-np.bincount(recent, minlength=h.n_items), kind="stable")
-        buyers = h.bought_by(days)
-        self.chance_ = -np.expm1(-buyers / max(h.n_customers, 1) * self.horizon_days / days)
-        self._learn()
-        return self
-
     def _check(self, orders: Orders) -> None:
-        check_orders(orders, need="Predictions need to know who bought")
-        check_whole("horizon_days", self.horizon_days, least=1)
-        if self._recent_days() is not None:
+        super()._check(orders)
+        if self.recent_days is not None:
             check_whole("recent_days", self.recent_days, least=1)
 
     def _recent_days(self) -> int | None:
-        return getattr(self, "recent_days", None)
+        return self.recent_days
 
     def _learn(self) -> None:
-        """Learn more than popularity."""
+        h = self._known.history
+        days = self.recent_days or h.cut - h.events.start
+        self.chance_ = -np.expm1(-h.bought_by(days) / max(h.n_customers, 1) * self.horizon_days / days)
 
-    def predict(
-        self,
-        orders: Orders | Sequence[Mapping[str, Any]] | None = None,
-        *,
-        as_of: Any = None,
-        customers: Ids | None = None,
-        items: Ids | None = None,
-        exclude: Ids | None = None,
-        kind: str = "all",
-        k: int = 10,
-    ) -> Any:
-        """Rank items for every customer.
+    def _chance(self, item: NDArray) -> NDArray[np.float64]:
+        chance: NDArray[np.float64] = self.chance_[item]
+        return chance
 
-        Parameters
-        ----------
-        orders, as_of, customers, items, exclude, kind, k
-            As for `NextPurchase.predict`; an `as_of` before the end of what was fitted is refused.
-
-        Returns
-        -------
-        frame
-            `customer_id, item_id, kind, rank, probability`; the last is empty where a baseline gives none.
-
-        Raises
-        ------
-        InputError
-            When an argument makes no sense; the message says what would.
-        """
-        check_is_fitted(self, "chance_")
-        if kind not in ("all", "new", "repeat"):
-            raise InputError(f"kind={kind!r} is not known. Try kind='all', 'new' or 'repeat'.")
-        check_whole("k", k, least=1)
-        for name, ids in (("customers", customers), ("items", items), ("exclude", exclude)):
-            check_ids(name, ids)
-        asked = Asked.of(self._known, orders, as_of, customers)
-        parts = list(self._ranked(asked, self._allowed(items, exclude), kind, k))
-        if not parts:
-            parts = [(np.zeros(0, np.int64),) * 2 + (np.zeros(0, bool), np.zeros(0))]
-        customer, item, repeat, chance = (np.concatenate(column) for column in zip(*parts, strict=True))
-        by = np.argsort(customer, kind="stable")
-        customer, item, repeat, chance = (c[by] for c in (customer, item, repeat, chance))
-        rank = np.arange(len(customer)) - np.searchsorted(customer, customer) + 1
-        keep = rank <= k
-        return to_frame(
-            {
-                "customer_id": take(asked.customer_ids, customer[keep]),
-                "item_id": take(self._known.item_ids, item[keep]),
-                "kind": pa.array(np.where(repeat[keep], "repeat", "new").tolist(), pa.string()),
-                "rank": rank[keep],
-                "probability": pa.array(chance[keep], from_pandas=True),
-            },
-            orders.backend if isinstance(orders, Orders) else self.backend_,
-        )
-
-    def _allowed(self, items: Ids | None, exclude: Ids | None) -> NDArray[np.bool_]:
-        ids = self._known.item_ids
-        allowed = np.full(len(ids), items is None)
-        for asked, value in ((items, True), (exclude, False)):
-            codes = codes_of(ids, list(asked or []))
-            allowed[codes[codes >= 0]] = value
-        return allowed
-
-    def _ranked(
-        self, asked: Asked, allowed: NDArray[np.bool_], kind: str, k: int
-    ) -> Iterator[tuple[NDArray, ...]]:
-        """Give customer, item, whether bought before, and chance of what is listed, best first, in parts."""
-        h = asked.history
-        if kind == "repeat" or (kind == "all" and self._own_first()):
-            key, chance = self._own(h)
-            by = np.lexsort((-key, h.customer))
-            by = by[allowed[h.item[by]]]
-            yield h.customer[by], h.item[by], np.ones(len(by), dtype=bool), chance[by]
-        if kind == "repeat" or not self._fills_up():
-            return
-        for start, stop, owned in blocks(h):
-            bar = owned if kind == "new" or self._own_first() else np.zeros_like(owned)
-            free = (allowed & ~bar)[:, self.popular_]
-            line, place = np.nonzero(free & (np.cumsum(free, axis=1) <= k))
-            item = self.popular_[place]
-            yield np.arange(start, stop)[line], item, owned[line, item], self.chance_[item]
-
-    def _own_first(self) -> bool:
-        """Whether own items come before what is popular."""
-        return False
-
-    def _fills_up(self) -> bool:
-        """Whether what is popular fills up the list."""
-        return True
-
-    def _own(self, h: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What ranks own items, one a pair of the history, and their probability: here popularity."""
-        place = np.empty(h.n_items)
-        place[self.popular_] = np.arange(h.n_items)
-        return -place[h.item], self.chance_[h.item]
-
-
-def blocks(h: Any) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
-    """Give customers in blocks, with a dense matrix of what they own."""
-    offsets = np.searchsorted(h.customer, np.arange(h.n_customers + 1))
-    for start in range(0, h.n_customers, BLOCK):
-        stop = min(start + BLOCK, h.n_customers)
-        rows = slice(offsets[start], offsets[stop])
-        owned = np.zeros((stop - start, h.n_items), dtype=bool)
-        owned[h.customer[rows] - start, h.item[rows]] = True
-        yield start, stop, owned
+    def probability_of(self, customers: Sequence[Any], items: Sequence[Any]) -> NDArray[np.float64]:
+        """Chance of being bought within the horizon for pairs of ids (one customer, one item); 0 for unknown items."""
+        known = self._known
+        h, item = known.history, codes_of(known.item_ids, items)
+        chance = np.where(item >= 0, self._chance(np.maximum(item, 0)), 0.0)
+        if not self._own_first() or not len(h):
+            return chance
+        pairs = h.customer.astype(np.int64) * h.n_items + h.item
+        asked = codes_of(known.customer_ids, customers) * h.n_items + item
+        at = np.minimum(np.searchsorted(pairs, asked), len(pairs) - 1)
+        return np.where(pairs[at] == asked, self._own(h)[1][at], chance)

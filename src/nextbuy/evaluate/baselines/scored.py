@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from nextbuy.evaluate.baselines.popularity import Popularity, blocks
+from nextbuy.evaluate.baselines.baseline import Baseline, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +18,11 @@ if TYPE_CHECKING:
     from nextbuy.predict.history import History
 
 
-class Scored(Popularity):
+class Scored(Baseline):
     """Ranks by a score for each customer and item; what scores nothing comes last, by popularity.
 
     The scores are no probabilities: `probability` is empty.
     """
-
-    def __init__(self, *, horizon_days: int = 30) -> None:
-        super().__init__(horizon_days=horizon_days)
 
     def _profile(self, h: History) -> Any:
         """Give what the scores need of the customers' own histories."""
