@@ -19,6 +19,9 @@ from nextbuy.offers.money import (
 from nextbuy.offers.plan import OfferPlan
 from nextbuy.offers.planner import OfferPlanner
 from nextbuy.offers.policy import OfferPolicy
+from nextbuy.offers.retention import cohort_retention, order_funnel, repeat_revenue
+from nextbuy.offers.segments import segments
+from nextbuy.offers.whitespace import white_space
 
 __all__ = [
     "CampaignReport",
@@ -27,6 +30,7 @@ __all__ = [
     "OfferPolicy",
     "cac",
     "campaign_report",
+    "cohort_retention",
     "conversion_needed",
     "coupon_codes",
     "customers_per_arm",
@@ -37,7 +41,11 @@ __all__ = [
     "ltv_by_revenue",
     "ltv_to_cac",
     "minimum_detectable_effect",
+    "order_funnel",
     "payback_months",
     "power_of",
+    "repeat_revenue",
     "required_contacts",
+    "segments",
+    "white_space",
 ]
