@@ -79,3 +79,11 @@ def test_the_manifest_says_what_was_learned(model, saved, small):
     assert page["data"]["customers"] == len(model.customer_ids_)
     again = nb.save(nb.load(saved), saved.parent / "again")
     assert read_manifest(again)["model_version"] == page["model_version"]
+
+
+def test_the_same_fit_gives_the_same_bytes(small, saved, tmp_path):
+    """Another fit on the same orders, and a model that was loaded, are stored byte by byte as the first one."""
+    for number, again in enumerate((nb.NextPurchase().fit(small), nb.load(saved))):
+        place = nb.save(again, tmp_path / str(number))
+        for file in sorted(saved.iterdir()):
+            assert (place / file.name).read_bytes() == file.read_bytes(), file.name

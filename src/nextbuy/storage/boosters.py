@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from typing import Any
 
 # beyond these only what skops itself holds to be safe
 TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
+_ADDRESS = re.compile(r'"__id__": (\d+)')
+_NAMED = re.compile(r'(?<="__id__": )\d+|\d+(?=\.npy)')
 _NAMES = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 
 
@@ -16,11 +21,35 @@ def is_booster(value: Any) -> bool:
 
 
 def dump(booster: Any) -> bytes:
-    """Give a fitted booster as the bytes of a skops file."""
+    """Give a fitted booster as the bytes of a skops file: the same bytes whenever the same trees were learned."""
+    import numpy as np
     import skops.io
 
-    content: bytes = skops.io.dumps(booster)
-    return content
+    for stage in booster._predictors:  # noqa: SLF001 - scikit-learn shows its trees nowhere else
+        for tree in stage:
+            # a record's padding holds whatever was in memory
+            nodes = np.zeros_like(tree.nodes)
+            for name in nodes.dtype.names:
+                nodes[name] = tree.nodes[name]
+            tree.nodes = nodes
+    return _steady(skops.io.dumps(booster))
+
+
+def _steady(content: bytes) -> bytes:
+    """Number the objects of a skops file as they come, instead of by their addresses, and leave the clock out."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made, "w") as new:
+        schema = old.read("schema.json").decode()
+        number = {a: str(n) for n, a in enumerate(dict.fromkeys(_ADDRESS.findall(schema)), start=1)}
+
+        def steady(text: str) -> str:
+            return _NAMED.sub(lambda found: number.get(found[0], found[0]), text)
+
+        files = {steady(name): old.read(name) for name in old.namelist()}
+        files["schema.json"] = steady(schema).encode()
+        for name in sorted(files):
+            new.writestr(zipfile.ZipInfo(name), files[name])
+    return made.getvalue()
 
 
 def load(content: bytes) -> Any:

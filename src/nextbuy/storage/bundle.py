@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -96,7 +95,6 @@ def save(estimator: Any, directory: str | os.PathLike[str]) -> Path:
             "model_version": _version(name, state),
             "parameters": {k: _plain(v) for k, v in estimator.get_params(deep=False).items()},
             "data": _data(estimator, state),
-            "created": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "files": dict(sorted(files.items())),
         }
         (temporary / MANIFEST).write_bytes(seal(content))
@@ -141,7 +139,7 @@ def read_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        format, format_version, library_version, class, model_version, parameters, data, created, files.
+        format, format_version, library_version, class, model_version, parameters, data, files.
 
     Raises
     ------
