@@ -286,12 +286,12 @@ def test_the_callers_kind_of_frame_comes_back(backend):
 
 
 def test_columns_are_those_of_the_design():
-    """The offers have the columns of the batch output, in its order."""
+    """The offers have the columns of the batch output, in its order, and the occasion they carry."""
     wanted = (
         "offer_id, customer_id, offer_rank, item_id, item_name, category, kind, trigger_item_id, trigger_date, "
         "window_start, best_date, window_end, window_status, send_on, expires_on, channel, probability, uplift, "
         "unit_margin, discount, contact_cost, expected_value, coupon_code, reason_code, reason, evidence_exposed, "
-        "evidence_followed, source, control, arm, model_version"
+        "evidence_followed, source, control, arm, model_version, occasion"
     )
     assert ", ".join(OFFER_COLUMNS) == wanted
 
@@ -305,6 +305,27 @@ def test_the_same_run_gives_the_same_plan():
     assert one.offers[same].equals(other.offers[same])
     assert not set(one.offers.offer_id) & set(other.offers.offer_id)
     assert not set(one.offers.coupon_code) & set(other.offers.coupon_code)
+
+
+def test_stock_of_today_outweighs_the_catalogs():
+    """An item that ran out since the catalog was written is out of stock, one that came in is not."""
+    stock = [{"item_id": "tub", "stock": 0}, {"item_id": "tap", "stock": 3}]
+    rows = [row(item=item) for item in ("tub", "tap", "soap")]
+    got = OfferPlanner().plan(rows, as_of=AS_OF, catalog=CATALOG, stock=stock)
+    assert set(got.offers.item_id) == {"tap", "soap"}
+    assert codes(got) == {"tub": "out_of_stock"}
+
+
+def test_partners_items_earn_their_commission():
+    """An item sold by a partner is worth 8 % of its price, gets no discount and minds no stock."""
+    catalog = [{"item_id": "sofa", "price": 1000.0, "commission": 0.08, "stock": 0}]
+    catalog.append({"item_id": "mat", "price": 20.0, "unit_margin": 8.0, "stock": 9})
+    got = plan([row(item="sofa"), row(item="mat", p=0.2)], catalog=catalog, discount=0.1)
+    assert got.offers[["item_id", "unit_margin", "discount", "expected_value"]].values.tolist() == [
+        ["sofa", 80.0, 0.0, 8.0],
+        ["mat", 8.0, 2.0, pytest.approx(1.2)],
+    ]
+    assert any("partners' items" in note for note in got.notes)
 
 
 def test_nothing_is_planned_from_nothing():
@@ -339,6 +360,26 @@ def test_nothing_is_planned_from_nothing():
             "control that is neither true nor false .row 1: 'maybe'",
         ),
         (lambda: plan([row()], consent=[{"customer": "C1"}]), "consent: there is no column 'customer_id'"),
+        (
+            lambda: OfferPlanner().plan([row()], as_of=AS_OF, stock=[{"item_id": "tub", "stock": -1}]),
+            "stock: 1 rows have a stock that is missing or below zero .row 1: -1",
+        ),
+        (
+            lambda: OfferPlanner().plan([row()], as_of=AS_OF, stock=[{"item_id": "tub", "pieces": 1}]),
+            "stock: there is no column 'stock'",
+        ),
+        (
+            lambda: OfferPlanner().plan([row()], as_of=AS_OF, stock=[{"item_id": "tub", "stock": 1}] * 2),
+            "stock: 1 rows have a item_id that is there already .row 2: 'tub'",
+        ),
+        (
+            lambda: plan([row(item="x")], catalog=[{"item_id": "x", "price": 9.0, "commission": 8}]),
+            "1 items have a commission that is no share of the price from 0 to 1 .'x': 8",
+        ),
+        (
+            lambda: OfferPlanner().plan([row()], as_of=AS_OF, occasions=[{"date": None, "occasion": "x"}]),
+            "occasions: 1 rows have a date that is missing",
+        ),
         (lambda: plan([row()], value="uplift"), "value='uplift' needs a measured uplift"),
     ],
 )

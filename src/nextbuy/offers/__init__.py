@@ -16,11 +16,14 @@ from nextbuy.offers.money import (
     payback_months,
     required_contacts,
 )
+from nextbuy.offers.nurture import nurture_series
+from nextbuy.offers.occasions import occasion_calendar
 from nextbuy.offers.plan import OfferPlan
 from nextbuy.offers.planner import OfferPlanner
 from nextbuy.offers.policy import OfferPolicy
 from nextbuy.offers.retention import cohort_retention, order_funnel, repeat_revenue
 from nextbuy.offers.segments import segments
+from nextbuy.offers.thresholds import threshold_offers
 from nextbuy.offers.whitespace import white_space
 
 __all__ = [
@@ -41,11 +44,14 @@ __all__ = [
     "ltv_by_revenue",
     "ltv_to_cac",
     "minimum_detectable_effect",
+    "nurture_series",
+    "occasion_calendar",
     "order_funnel",
     "payback_months",
     "power_of",
     "repeat_revenue",
     "required_contacts",
     "segments",
+    "threshold_offers",
     "white_space",
 ]

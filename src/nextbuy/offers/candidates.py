@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nextbuy.offers.door import open_table, places_of
 from nextbuy.offers.holdout import draw_holdout
+from nextbuy.orders.errors import InputError
 from nextbuy.orders.table import codes_of
 
 if TYPE_CHECKING:
@@ -32,10 +34,13 @@ class Candidates:
     customer, item, category : ndarray of int64
         Codes; an item without category is a category of its own.
     customer_ids, item_ids : pyarrow.Array of str
+    caller_ids : pyarrow.Array
+        The customers' ids in the predictions' own type.
     item_name, category_name : pyarrow.Array of str
     probability, unit_margin, price, discount, stock : ndarray of float64
     discount_share : ndarray of float64
-    durable : ndarray of bool
+    partner, durable : ndarray of bool
+        A partner sells it for a commission; a customer needs it once.
     low, high, target : ndarray of int64
         First and last day on which the offer may be sent, and the day aimed at.
     opens, ends : ndarray of float64
@@ -55,6 +60,7 @@ class Candidates:
     item: NDArray[np.int64]
     category: NDArray[np.int64]
     customer_ids: pa.Array
+    caller_ids: pa.Array
     item_ids: pa.Array
     item_name: pa.Array
     category_name: pa.Array
@@ -64,6 +70,7 @@ class Candidates:
     discount: NDArray[np.float64]
     discount_share: NDArray[np.float64]
     stock: NDArray[np.float64]
+    partner: NDArray[np.bool_]
     durable: NDArray[np.bool_]
     low: NDArray[np.int64]
     high: NDArray[np.int64]
@@ -82,8 +89,10 @@ class Candidates:
         return len(self.customer)
 
 
-def gather(table: Table, catalog: Catalog | None, policy: OfferPolicy, first: int) -> Candidates:
-    """Join predictions, catalog and policy."""
+def gather(
+    table: Table, catalog: Catalog | None, policy: OfferPolicy, first: int, *, stock: Any = None
+) -> Candidates:
+    """Join predictions, catalog, policy, and what is in stock today."""
     customer, customer_ids = _coded(table.ids("customer_id"))
     item, item_ids = _coded(table.ids("item_id"))
 
@@ -112,6 +121,13 @@ def gather(table: Table, catalog: Catalog | None, policy: OfferPolicy, first: in
         np.float64,
     )
     price = number("price")
+    unit_margin, commission = number("unit_margin"), number("commission")
+    partner = np.isfinite(commission)
+    _check_commission(commission, item_ids)
+    # a partner sells it: the shop earns its commission and has no price to cut and no stock to mind
+    unit_margin = np.where(partner, price * commission, unit_margin)
+    share = np.where(partner, 0.0, share)
+    in_stock = np.where(partner, np.nan, _in_stock(stock, item_ids, number("stock")))
     discount = np.where(share > 0, price * share, 0.0)
     excluded = (
         np.isin(category_text, [str(x) for x in policy.exclude_categories])
@@ -144,15 +160,17 @@ def gather(table: Table, catalog: Catalog | None, policy: OfferPolicy, first: in
         item=item,
         category=category[item],
         customer_ids=customer_ids,
+        caller_ids=_firsts(table.column("customer_id", pa.string()), customer, len(customer_ids)),
         item_ids=item_ids,
         item_name=fact("name", pa.string()).take(pa.array(item)),
         category_name=names.take(pa.array(item)),
         probability=table.numbers("probability"),
-        unit_margin=number("unit_margin")[item],
+        unit_margin=unit_margin[item],
         price=price[item],
         discount=discount[item],
         discount_share=share[item],
-        stock=number("stock")[item],
+        stock=in_stock[item],
+        partner=partner[item],
         durable=np.asarray(fact("durable", pa.bool_()).fill_null(False))[item],
         low=low.astype(np.int64),
         high=high.astype(np.int64),
@@ -167,6 +185,44 @@ def gather(table: Table, catalog: Catalog | None, policy: OfferPolicy, first: in
         control=draw_holdout(ids, share=policy.holdout, salt=policy.salt, campaign=policy.campaign),
         held_out=draw_holdout(ids, share=policy.global_holdout, salt=policy.salt),
     )
+
+
+def _firsts(values: pa.Array, code: NDArray[np.int64], size: int) -> pa.Array:
+    """Give one value a code."""
+    first = np.zeros(size, np.int64)
+    first[code[::-1]] = np.arange(len(code))[::-1]
+    return values.take(pa.array(first))
+
+
+def _check_commission(commission: NDArray[np.float64], item_ids: pa.Array) -> None:
+    with np.errstate(invalid="ignore"):
+        bad = np.flatnonzero((commission < 0) | (commission > 1))
+    if len(bad):
+        some = ", ".join(f"{item_ids[int(i)].as_py()!r}: {commission[i]:g}" for i in bad[:3])
+        raise InputError(
+            f"catalog: {len(bad):,} items have a commission that is no share of the price from 0 to 1 ({some}). "
+            "Write 8 % as 0.08."
+        )
+
+
+def _in_stock(source: Any, item_ids: pa.Array, known: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give the pieces in stock: of the stock table where it has the item, else of the catalog."""
+    if source is None:
+        return known
+    table = open_table(source, what="stock", needed=("item_id", "stock"))
+    ids, pieces = table.ids("item_id"), table.numbers("stock")
+    table.refuse(np.asarray(ids.is_null()), "item_id", "missing", "Give each row its item.")
+    with np.errstate(invalid="ignore"):
+        table.refuse(
+            ~(pieces >= 0), "stock", "missing or below zero", "Write the pieces in stock, 0 for none."
+        )
+    again = np.ones(len(table), dtype=bool)
+    again[np.unique(ids.dictionary_encode().indices.to_numpy(zero_copy_only=False), return_index=True)[1]] = (
+        False
+    )
+    table.refuse(again, "item_id", "there already", "Keep one row an item.")
+    place = places_of(ids, item_ids)
+    return np.where(place >= 0, np.append(pieces, np.nan)[place], known)
 
 
 def _coded(ids: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:

@@ -44,6 +44,11 @@ def plan_notes(
         "spend_held_back": float(value.spend[kept].sum() - value.spend[sent].sum()),
     }
     notes += _discount_note(policy, c)
+    partners = int(c.partner[sent].sum())
+    if partners:
+        notes.append(
+            f"{partners:,} offers are of partners' items, valued at their commission, without discount."
+        )
     if policy.budget is not None:
         notes.append(
             f"Budget: {facts['spend']:,.2f} of {policy.budget:,.2f} goes out, "

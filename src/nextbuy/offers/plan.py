@@ -46,6 +46,7 @@ OFFER_COLUMNS = (
     "control",
     "arm",
     "model_version",
+    "occasion",
 )
 SUPPRESSED_COLUMNS = (
     "customer_id",
@@ -71,6 +72,18 @@ SUPPRESSED_COLUMNS = (
 )
 
 
+GREETINGS = pa.schema(
+    [
+        ("customer_id", pa.string()),
+        ("occasion", pa.string()),
+        ("date", pa.timestamp("us")),
+        ("outcome", pa.string()),
+        ("channel", pa.string()),
+        ("offer_id", pa.string()),
+    ]
+)
+
+
 @dataclass(frozen=True, eq=False)
 class OfferPlan:
     """The plan of one run. Made by `OfferPlanner.plan`.
@@ -86,6 +99,8 @@ class OfferPlan:
         What a reader must know: the ranking, the uplift, the holdout and its power, the budget.
     facts : dict
         The same in numbers, for a manifest.
+    greetings_table : pyarrow.Table
+        What `greetings` shows.
     """
 
     offers_table: pa.Table
@@ -94,6 +109,16 @@ class OfferPlan:
     run_id: str
     notes: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    greetings_table: pa.Table = field(default_factory=GREETINGS.empty_table)
+
+    @property
+    def greetings(self) -> Any:
+        """What becomes of each customer's holidays and birthdays in the plan's days; empty without `occasions`.
+
+        Columns: customer_id, occasion, date, outcome (merged: an offer of that day carries it; alone: it goes out by
+        itself; quiet, cap: the day is closed; no_consent, holdout: nothing is sent), channel, offer_id.
+        """
+        return to_frame(self.greetings_table, self.backend)
 
     @property
     def offers(self) -> Any:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from nextbuy.offers.candidates import gather
 from nextbuy.offers.door import open_predictions
 from nextbuy.offers.log import may_contact, read_log
 from nextbuy.offers.notes import plan_notes
+from nextbuy.offers.occasions import Occasions
 from nextbuy.offers.plan import OfferPlan
 from nextbuy.offers.policy import OfferPolicy
 from nextbuy.offers.rounds import Rounds
@@ -66,6 +69,8 @@ class OfferPlanner:
         catalog: Any = None,
         contacts: Any = None,
         consent: Any = None,
+        stock: Any = None,
+        occasions: Any = None,
         run_id: str | None = None,
         model_version: str | None = None,
     ) -> OfferPlan:
@@ -79,13 +84,20 @@ class OfferPlanner:
             First day on which something can be sent, UTC. May be left out when the frame carries
             `attrs["as_of"]`; the clock on the wall is never asked.
         catalog : Catalog, frame, path or list of dict, optional
-            `item_id` and any of `name, category, price, unit_margin, stock, durable`.
+            `item_id` and any of `name, category, price, unit_margin, stock, durable, commission` (share of the price
+            that a partner pays for what it sells; such items get no discount).
         contacts : frame, path or list of dict, optional
             The contact log: `customer_id, sent_on`, optional `item_id`, `channel`, `control` (true: held out, nothing
             was sent) and `bought` (bought within the horizon). Contacts planned for days to come count as well.
         consent : frame, path or list of dict, optional
             `customer_id`, optional `channel` (missing: all channels) and `consent` (missing: true). Who is not in the
             table has not agreed.
+        stock : frame, path or list of dict, optional
+            `item_id, stock`: pieces today; items that are not in it keep the catalog's.
+        occasions : frame, path or list of dict, optional
+            Holidays and birthdays, see `occasion_calendar`: `date, occasion`, optional `customer_id` (missing:
+            everybody). An offer whose window holds the day is sent on it and carries the greeting: one message, never
+            two. `greetings` of the plan says what becomes of each.
         run_id : str, optional
             Name of the run; by default the campaign and as_of.
         model_version : str, optional
@@ -114,7 +126,10 @@ class OfferPlanner:
         table = open_predictions(predictions)
         known = read_catalog(catalog) if catalog is not None else None
         run_id = run_id or f"{policy.campaign}-{day}"
-        c = gather(table, known, policy, first)
+        c = gather(table, known, policy, first, stock=stock)
+        days = Occasions(occasions, c, first=first, days=policy.plan_days)
+        if len(days):
+            c = replace(c, target=days.pull(c))
         log = read_log(contacts, c, policy, first)
         uplift = log.uplift
         if policy.relative_uplift is not None:
@@ -154,7 +169,19 @@ class OfferPlanner:
         code = np.where(rounds.refused != "", rounds.refused, code)
         code = np.where(rounds.send >= 0, "", code)
         decided = Decisions(rounds.send, code, channel, cost, value)
+        kept = decided.kept(c)
         offers, suppressed = both_tables(c, decided, policy, run_id=run_id, model_version=model_version)
-        notes, facts = plan_notes(policy, value, uplift, c, decided.kept(c))
+        greetings, carrier = days.greet(
+            c, log.calendar, send=rounds.send, channel=channel, channels=tuple(policy.channels)
+        )
+        offers = offers.append_column("occasion", days.names(c.customer[kept], rounds.send[kept]))
+        place = np.full(len(c) + 1, -1)
+        place[kept] = np.arange(len(kept))
+        greetings = greetings.append_column(
+            "offer_id",
+            offers.column("offer_id").combine_chunks().take(pa.array(place[carrier], mask=carrier < 0)),
+        )
+        notes, facts = plan_notes(policy, value, uplift, c, kept)
+        notes += days.notes(greetings)
         facts = {"as_of": day, "model_version": model_version, "policy": policy.public()} | facts
-        return OfferPlan(offers, suppressed, table.backend, run_id, notes, facts)
+        return OfferPlan(offers, suppressed, table.backend, run_id, notes, facts, greetings)

@@ -71,7 +71,7 @@ def both_tables(
         "reason_code": pa.array(decided.code[out].tolist(), pa.string()),
         "reason": pa.array(sentences(decided.code[out], c, out), pa.string()),
     }
-    return pa.table({n: offers[n] for n in OFFER_COLUMNS}), pa.table(
+    return pa.table({n: offers[n] for n in OFFER_COLUMNS if n in offers}), pa.table(
         {n: suppressed[n] for n in SUPPRESSED_COLUMNS}
     )
 
