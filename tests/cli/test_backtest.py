@@ -36,3 +36,22 @@ def test_too_short_a_history_says_so(nextbuy, tmp_path):
     assert code == 3
     assert err.count("\n") == 1
     assert "Traceback" not in err
+
+
+def test_options_reach_the_library(nextbuy, shop, tmp_path, monkeypatch):
+    """Last baskets, all baselines, and a directory that is filled; --json holds no NaN."""
+    import nextbuy as nb
+    from nextbuy.evaluate import PersonalFrequency
+
+    monkeypatch.setattr(nb, "NextPurchase", PersonalFrequency, raising=False)
+    words = ["--split", "last_basket", "--baskets", 2, "--min-baskets", 12, "--refits", 2]
+    code, said, _ = nextbuy(
+        "backtest", shop / "orders.parquet", *words, "--resume", tmp_path / "kept", "--json"
+    )
+    assert code == 0
+    assert {row["cutoff"] for row in said["scores"]} == {"last", "last-1"}
+    assert all(value == value for row in said["scores"] for value in row.values())  # noqa: PLR0124 - NaN
+    assert len(list((tmp_path / "kept").glob("*.parquet"))) == 2 * 3
+    code, said, _ = nextbuy("backtest", shop / "orders.parquet", "--cutoffs", 1, "--published", "--json")
+    assert {"tifu_knn", "taiw", "ease", "up_cf"} <= {row["model"] for row in said["summary"]}
+    assert len(said["gains"]) == 11 * 3 * 2

@@ -106,14 +106,24 @@ PLAIN = Output()
 
 
 @contextmanager
-def lines(output: Output, what: str) -> Iterator[Callable[[str], None]]:
-    """Give a function that shows what is going on, one line at a time, on a terminal."""
+def progress_bar(output: Output, what: str) -> Iterator[Callable[[int, int, str], None]]:
+    """Give a function that is called with the number done, of how many, and what; shows a bar on a terminal."""
     console = stderr()
     if not output.speaks or not console.is_terminal:
-        yield lambda text: None  # noqa: ARG005 - nobody looks
+        yield lambda done, total, text: None  # noqa: ARG005 - nobody looks
         return
-    with console.status(what) as status:
-        yield lambda text: status.update(f"{what}: {text}")
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total, text: bar.update(task, completed=done, total=total, description=text)
 
 
 def stdout() -> Console:

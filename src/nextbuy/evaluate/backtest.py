@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 
-from nextbuy.evaluate import splits as splitting
 from nextbuy.evaluate.baselines import (
     BasketRules,
     EaseRegression,
@@ -21,6 +20,7 @@ from nextbuy.evaluate.baselines import (
 from nextbuy.evaluate.contest import KINDS, hold
 from nextbuy.evaluate.figures import results
 from nextbuy.evaluate.report import Report, write
+from nextbuy.evaluate.splits import as_of, last_basket
 from nextbuy.mining.exposures import purchases
 from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
+    from nextbuy.evaluate.splits import Splits
     from nextbuy.orders.table import Orders
 
 SPLITS = ("as_of", "last_basket")
@@ -140,9 +141,9 @@ def backtest(
     check_whole("min_baskets", min_baskets, least=2)
     horizon, events = int(model.horizon_days), purchases(orders)
     if split == "as_of":
-        asked = splitting.as_of(events, cutoffs, horizon_days=horizon)
+        asked = as_of(events, cutoffs, horizon_days=horizon)
     else:
-        asked = splitting.last_basket(events, baskets=baskets, min_baskets=min_baskets, refits=refits)
+        asked = last_basket(events, baskets=baskets, min_baskets=min_baskets, refits=refits)
     others = (
         baselines_named(baselines, horizon) if baselines is None or isinstance(baselines, str) else baselines
     )
@@ -163,7 +164,7 @@ def backtest(
 
 
 def _common(
-    orders: Orders, asked: splitting.Splits, contest: dict[str, Any], listed: pa.Table
+    orders: Orders, asked: Splits, contest: dict[str, Any], listed: pa.Table
 ) -> dict[tuple[str, int, str], NDArray[np.float64]]:
     """Probabilities that the baselines give to what the model listed: those that can say one for any pair."""
     import pyarrow.compute as pc

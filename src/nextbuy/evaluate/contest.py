@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,7 +113,10 @@ def answer(orders: Orders, job: Job) -> pa.Table:
         options: dict[str, Any] = {}
         if ask.customers is not None:
             ids = orders.customer_ids.take(pa.array(ask.customers)).to_pylist()
-            given, options = (orders.of(ids),), {"as_of": _date(ask.day), "customers": ids}
+            given, options = (
+                (orders.of(ids).before(_date(ask.day)),),
+                {"as_of": _date(ask.day), "customers": ids},
+            )
         for kind in KINDS:
             made = fitted.predict(*given, **options, kind=kind, k=job.k)
             tables.append(_as_codes(made, orders, ask.split, kind))
@@ -192,10 +196,8 @@ class Kept:
             )
 
     def _place(self, job: Job) -> tuple[Path, bytes]:
-        from nextbuy import __version__
-
         made_of = {
-            "version": __version__,
+            "version": version("nextbuy"),
             "orders": self.orders,
             "estimator": f"{type(job.estimator).__module__}.{type(job.estimator).__qualname__}",
             "parameters": {name: repr(value) for name, value in job.estimator.get_params().items()},

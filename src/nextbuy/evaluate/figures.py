@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nextbuy.evaluate import metrics
 from nextbuy.evaluate.contest import KINDS
+from nextbuy.evaluate.metrics import (
+    Draws,
+    Ranking,
+    auc,
+    calibration,
+    calibration_errors,
+    interval,
+    log_losses,
+    ranking,
+)
 from nextbuy.evaluate.timing import FIXED_DELAY_DAYS
 
 if TYPE_CHECKING:
@@ -69,12 +78,12 @@ class Result:
     split: str
     method: str
     kind: str
-    ranking: metrics.Ranking
+    ranking: Ranking
     own: Said
     common: Said
     windows: dict[str, tuple[NDArray[np.float64], NDArray[np.int64]]]
 
-    def figures(self, draws: metrics.Draws) -> list[dict[str, Any]]:
+    def figures(self, draws: Draws) -> list[dict[str, Any]]:
         """One row a metric, with its interval."""
         head = {"cutoff": self.split, "model": self.method, "kind": self.kind}
         r = self.ranking
@@ -92,27 +101,25 @@ class Result:
 def _row(
     head: dict[str, str], metric: str, value: float, drawn: NDArray[np.float64], customers: int
 ) -> dict[str, Any]:
-    low, high = metrics.interval(drawn)
+    low, high = interval(drawn)
     return {**head, "metric": metric, "value": float(value), "low": low, "high": high, "customers": customers}
 
 
-def judged(
-    own: Said, common: Said, draws: metrics.Draws
-) -> dict[str, tuple[float, NDArray[np.float64], int]]:
+def judged(own: Said, common: Said, draws: Draws) -> dict[str, tuple[float, NDArray[np.float64], int]]:
     """Value, draws and number of customers of each metric of probabilities."""
     none = (float("nan"), np.full(1, np.nan), 0)
     out = dict.fromkeys(JUDGED, none)
     said = own.known
     if len(said.item):
-        bins = metrics.calibration(said.probability, said.bought)
-        errors = metrics.calibration_errors(bins, said.probability, said.bought, said.customer, draws)
+        bins = calibration(said.probability, said.bought)
+        errors = calibration_errors(bins, said.probability, said.bought, said.customer, draws)
         out["calibration_error"] = (bins.error, errors, len(np.unique(said.customer)))
     said = common.known
     if len(said.item):
         p, y = said.probability, said.bought
-        loss, squared = metrics.log_losses(p, y), (p - y) ** 2
+        loss, squared = log_losses(p, y), (p - y) ** 2
         drawn = draws.means(said.customer, np.stack([loss, squared], axis=1))
-        area, adds = metrics.auc(p, y)
+        area, adds = auc(p, y)
         people = len(np.unique(said.customer))
         out["log_loss"] = (float(loss.mean()), drawn[:, 0], people)
         out["brier"] = (float(squared.mean()), drawn[:, 1], people)
@@ -144,7 +151,7 @@ def results(
                 wanted = truth.of(kind)
                 n = events.n_items
                 bought = np.isin(rows["customer"] * n + rows["item"], wanted[0] * n + wanted[1])
-                found = metrics.ranking(rows["customer"], rows["item"], rows["rank"], *wanted, k=k, n_items=n)
+                found = ranking(rows["customer"], rows["item"], rows["rank"], *wanted, k=k, n_items=n)
                 own = Said(rows["customer"], rows["item"], rows["probability"], bought)
                 if (
                     not timed

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from nextbuy.evaluate import metrics
 from nextbuy.evaluate.contest import KINDS
 from nextbuy.evaluate.figures import JUDGED, RANKED, Result, Said, judged
+from nextbuy.evaluate.metrics import Draws, calibration, interval
 from nextbuy.mining.measures import wilson_interval
 from nextbuy.orders.frames import to_frame, to_table
 
@@ -78,7 +78,7 @@ def write(
     results: list[Result], *, customers: int, backend: str, k: int, horizon_days: int, seed: int, split: str
 ) -> Report:
     """Put everything together."""
-    draws = metrics.Draws(customers, seed=seed)
+    draws = Draws(customers, seed=seed)
     names = list(dict.fromkeys(r.method for r in results))
     scores = [row for r in results for row in r.figures(draws)]
     pairs = [(kind, name) for kind in KINDS for name in names]
@@ -120,7 +120,7 @@ class Drawn:
     draws: NDArray[np.float64]
 
 
-def _over_splits(mine: list[Result], draws: metrics.Draws) -> Drawn:
+def _over_splits(mine: list[Result], draws: Draws) -> Drawn:
     values, drawn = [], []
     for r in mine:
         if not len(r.ranking.customer):
@@ -133,12 +133,12 @@ def _over_splits(mine: list[Result], draws: metrics.Draws) -> Drawn:
     return Drawn(np.mean(values, axis=0), np.mean(drawn, axis=0))
 
 
-def _summary(mine: list[Result], drawn: Drawn, draws: metrics.Draws) -> dict[str, Any]:
+def _summary(mine: list[Result], drawn: Drawn, draws: Draws) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for at, name in enumerate(RANKED):
         row[name] = float(drawn.value[at])
         if name in COMPARED:
-            row[f"{name}_low"], row[f"{name}_high"] = metrics.interval(drawn.draws[:, at])
+            row[f"{name}_low"], row[f"{name}_high"] = interval(drawn.draws[:, at])
     own, common = (_joined([getattr(r, side) for r in mine]) for side in ("own", "common"))
     found = judged(own, common, draws)
     row |= {name: float(found[name][0]) for name in JUDGED if name != "brier"}
@@ -155,7 +155,7 @@ def _gain(kind: str, metric: str, name: str, model: Drawn, other: Drawn) -> dict
     if not other.value[at] > 0:
         return row | {"gain": None, "low": None, "high": None}
     with np.errstate(invalid="ignore", divide="ignore"):
-        low, high = metrics.interval(model.draws[:, at] / other.draws[:, at] - 1)
+        low, high = interval(model.draws[:, at] / other.draws[:, at] - 1)
     return row | {"gain": float(model.value[at] / other.value[at] - 1), "low": low, "high": high}
 
 
@@ -195,7 +195,7 @@ def _calibration(groups: dict[tuple[str, str], list[Result]]) -> pa.Table:
     parts = []
     for (kind, name), mine in groups.items():
         said = _joined([r.own for r in mine]).known
-        bins = metrics.calibration(said.probability, said.bought)
+        bins = calibration(said.probability, said.bought)
         low, high = wilson_interval(bins.observed * bins.rows, bins.rows)
         count = len(bins.rows)
         parts.append(

@@ -223,7 +223,8 @@ class Orders:
 
     def before(self, as_of: Moment) -> Orders:
         """Give what was known at `as_of`: orders strictly before it, less the returns before it."""
-        return self._with(known_before=to_us(as_of))
+        moment = to_us(as_of)
+        return self if moment == self.known_before else self._with(known_before=moment)
 
     def of(self, customers: Sequence[Any]) -> Orders:
         """Give the orders of some customers, by their ids; unknown ids are passed over."""

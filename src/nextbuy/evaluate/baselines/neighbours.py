@@ -60,16 +60,10 @@ class TifuKnn(Scored):
 
     def _profile(self, h: History) -> sparse.csr_array:
         n, visit = visits(h)
-        m = self.groups
-        size, larger = n // m, n % m  # the later groups are larger by one basket
-        early = (m - larger) * size
-        in_early = visit < early
-        length = np.where(n <= m, 1, np.where(in_early, size, size + 1))
-        past = np.where(in_early, visit, visit - early)
-        number = np.where(n <= m, visit, past // length + np.where(in_early, 0, m - larger))
-        place = np.where(n <= m, 0, past % length)
-        used = np.minimum(n, m)
-        weight = self.within ** (length - 1 - place) / length * self.between ** (used - 1 - number) / used
+        size = -(-n // self.groups)  # of a group; the first one may be smaller
+        many = -(-n // size)
+        group, place = np.divmod(visit + many * size - n, size)
+        weight = self.within ** (size - 1 - place) / size * self.between ** (many - 1 - group) / many
         return by_event(h, weight)
 
     def _scores(self, asked: Asked, profile: Any, start: int, stop: int) -> NDArray[np.float64]:
