@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from nextbuy.orders.duplicates import later_copies, repeated
 from nextbuy.orders.frames import DAY_US
-from nextbuy.orders.lines import mix, sum_by
+from nextbuy.orders.lines import mix, sorted_rows, sum_by
 from nextbuy.orders.returns import match_returns
 
 if TYPE_CHECKING:
@@ -70,16 +70,13 @@ def of_returns(
     none = np.zeros(0, np.int64)
     if not len(negative):
         return none, none, np.zeros(0)
-    live = np.flatnonzero(read.bought)
-    c, i, o = customer[live], read.item.codes[live], order[live]
-    own = mix(read.times.us[live].astype(np.uint64) + mix(read.quantity[live].view(np.uint64)))
-    by_item = sum_by(i, own, len(read.item.values))
-    # between two orders of one moment their content decides, never their ids
-    content = sum_by(o, mix(own + by_item[i]), int(o.max(initial=-1)) + 1)
-    each = read.price[live]
-    tie = mix(content[o] + np.where(np.isnan(each), -1.0, each).view(np.uint64))
-    group = c.astype(np.int64) * len(read.item.values) + i
-    at, of, pieces = match_returns(group, read.times.us[live], read.quantity[live], tie)
+    live, group = _beside_returns(read, negative[read.bought[negative]], customer)
+    us, quantity = read.times.us[live], read.quantity[live]
+    by = sorted_rows(group, us, quantity)
+    alike = (group[by][1:] == group[by][:-1]) & (us[by][1:] == us[by][:-1])
+    alike &= quantity[by][1:] == quantity[by][:-1]
+    tie = _content(read, order)[live] if alike.any() else np.zeros(len(live), np.uint64)
+    at, of, pieces = match_returns(group, us, quantity, tie)
     returned, purchase = live[at], live[of]
     waiting = negative[read.bought[negative]]
     problems.set_aside(np.setdiff1d(waiting, returned))
@@ -118,6 +115,31 @@ def of_returns(
         change="Orders.before(as_of) still has it at any moment before its return",
     )
     return returned, purchase, pieces
+
+
+def _beside_returns(
+    read: Read, negative: NDArray[np.int64], customer: NDArray[np.int32]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give the live rows of customers and items with a return, and customer and item as one number."""
+    owner, item = (np.zeros(int(codes.max(initial=-1)) + 2, bool) for codes in (customer, read.item.codes))
+    owner[customer[negative]] = item[read.item.codes[negative]] = True
+    live = np.flatnonzero(read.bought & owner[customer] & item[read.item.codes])
+    group = customer[live].astype(np.int64) * len(read.item.values) + read.item.codes[live]
+    back = np.isin(group, group[read.quantity[live] < 0])
+    return live[back], group[back]
+
+
+def _content(read: Read, order: NDArray[np.int32]) -> NDArray[np.uint64]:
+    """Number rows by the content of their order and their price: between two orders of one moment ids never decide."""
+    live = np.flatnonzero(read.bought)
+    i, o = read.item.codes[live], order[live]
+    own = mix(read.times.us[live].astype(np.uint64) + mix(read.quantity[live].view(np.uint64)))
+    by_item = sum_by(i, own, len(read.item.values))
+    content = sum_by(o, mix(own + by_item[i]), int(o.max(initial=-1)) + 1)
+    each = read.price[live]
+    found = np.zeros(len(read.bought), np.uint64)
+    found[live] = mix(content[o] + np.where(np.isnan(each), -1.0, each).view(np.uint64))
+    return found
 
 
 def _marked_orders(read: Read, rows: NDArray[np.int64]) -> NDArray[np.bool_]:

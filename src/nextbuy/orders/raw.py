@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 
 class Raw:
-    """Columns by role over all parts; each is loaded once."""
+    """Columns by role over all parts, loaded whenever they are asked for: none stays in memory."""
 
     def __init__(self, parts: Sequence[Part], mapping: Mapping[str, str | None]) -> None:
         self.parts, self.mapping = parts, mapping
         self.starts = np.concatenate([[0], np.cumsum([p.rows for p in parts])]).astype(np.int64)
-        self._loaded: dict[str, list[pa.ChunkedArray]] = {}
 
     @property
     def rows(self) -> int:
@@ -40,12 +39,10 @@ class Raw:
 
     def columns(self, role: str) -> list[pa.ChunkedArray]:
         """Give a role's column, one piece a part."""
-        if role not in self._loaded:
-            name = self.name(role)
-            self._loaded[role] = [
-                p.load(name) if name in p.names else pa.chunked_array([pa.nulls(p.rows)]) for p in self.parts
-            ]
-        return self._loaded[role]
+        name = self.name(role)
+        return [
+            p.load(name) if name in p.names else pa.chunked_array([pa.nulls(p.rows)]) for p in self.parts
+        ]
 
     def ids(self, role: str) -> tuple[list[pa.ChunkedArray], list[NDArray[np.int64]]]:
         """Give a role's column and the rows whose type differs from the rest of their part."""
@@ -57,17 +54,20 @@ class Raw:
         """Give a function that words the values of `roles` in some rows."""
 
         def words(rows: NDArray[np.int64]) -> list[str]:
-            return [
-                ", ".join(f"{self.name(r)}={self._value(r, int(row))!r}" for r in roles if self.has(r))
-                for row in rows
-            ]
+            shown = [(self.name(r), self._values(r, rows)) for r in roles if self.has(r)]
+            return [", ".join(f"{name}={values[k]!r}" for name, values in shown) for k in range(len(rows))]
 
         return words
 
-    def _value(self, role: str, row: int) -> object:
-        part = int(np.searchsorted(self.starts, row, side="right")) - 1
-        value = self.columns(role)[part][row - int(self.starts[part])].as_py()
-        return str(value) if hasattr(value, "isoformat") else value
+    def _values(self, role: str, rows: NDArray[np.int64]) -> list[object]:
+        """Give the values of a few rows."""
+        columns = self.columns(role)
+        found = []
+        for row in rows:
+            part = int(np.searchsorted(self.starts, row, side="right")) - 1
+            value = columns[part][int(row) - int(self.starts[part])].as_py()
+            found.append(str(value) if hasattr(value, "isoformat") else value)
+        return found
 
     def all_columns(self, rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
         """Give codes of the values of some rows, in rising order, column after column of the source."""

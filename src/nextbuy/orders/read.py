@@ -153,16 +153,15 @@ def read_orders(
     linechecks.of_prices(problems, raw, read)
 
     bought = np.flatnonzero(read.bought)
-    row_of = np.full(len(read.bought), -1, np.int64)
-    row_of[bought] = np.arange(len(bought))
+    rows = slice(None) if len(bought) == raw.rows else bought  # a view of all rows costs nothing
     lines = Lines(
-        customer_codes[bought],
-        order_codes[bought],
-        read.item.codes[bought],
-        read.times.us[bought],
-        read.quantity[bought],
-        read.price[bought],
-        return_line=row_of[purchase],
+        customer_codes[rows],
+        order_codes[rows],
+        read.item.codes[rows],
+        read.times.us[rows],
+        read.quantity[rows],
+        read.price[rows],
+        return_line=np.searchsorted(bought, purchase),
         return_time=read.times.us[returned],
         return_quantity=pieces,
     )
