@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -204,3 +205,52 @@ def test_a_changed_output_is_seen(tmp_path):
     file.write_bytes(content)
     with pytest.raises(nb.RunError, match=r"the content of offers\.parquet was changed"):
         read_run(tmp_path / "out")
+
+
+def test_more_files_of_a_plan(tmp_path):
+    """A plan's own files stand in the manifest, and go when a run without them takes its place."""
+    table = pa.table({"customer_id": ["Ана", "+359"], "send_on": pa.array([0, None], pa.timestamp("us"))})
+
+    def plan(predictions, run_id):
+        files = {"delivery_email.csv": table, "call_list.csv": table, "x.jsonl": b"{}\n"}
+        return replace(_plan(predictions, run_id), files=files, for_people={"call_list.csv"})
+
+    manifest = _write(tmp_path, plan=plan)
+    assert {"delivery_email.csv", "call_list.csv", "x.jsonl"} <= set(manifest["files"])
+    assert read_run(tmp_path) == manifest
+    text = (tmp_path / "delivery_email.csv").read_text(encoding="utf-8")
+    assert text.splitlines() == ['"customer_id","send_on"', '"Ана","1970-01-01"', '"\'+359",']
+    assert (tmp_path / "call_list.csv").read_bytes() == b"\xef\xbb\xbf" + text.encode()
+    _write(tmp_path, overwrite=True)
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "manifest.json", "predictions.parquet", "offers.parquet", "suppressed.parquet",
+    }  # fmt: skip
+
+
+def test_a_killed_publication_remembers_what_to_remove(tmp_path, monkeypatch):
+    """When the process ends while files are moved, the next start still removes those of the run before."""
+    _write(tmp_path, plan=lambda p, r: replace(_plan(p, r), files={"delivery_sms.csv": pa.table({"a": [1]})}))
+    real = run.seal
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "seal", killed)
+    (tmp_path / "delivery_sms.csv").write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        _write(tmp_path, overwrite=True)
+    (tmp_path / "delivery_sms.csv").write_text("still here")
+    monkeypatch.setattr(run, "seal", real)
+    _write(tmp_path, overwrite=True)
+    assert not (tmp_path / "delivery_sms.csv").exists()
+
+
+def test_a_run_without_predictions(tmp_path):
+    """A plan that was made elsewhere is written under its own name, without blocks."""
+    manifest = _write(
+        tmp_path, blocks=[], run_id="spring-1",
+        plan=lambda _, run_id: Plan({"offers": pa.table({"offer_id": [run_id]})}),
+    )  # fmt: skip
+    assert manifest["run_id"] == "spring-1"
+    assert manifest["counts"] == {"offers": 1}
+    assert set(manifest["files"]) == {"offers.parquet"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 from itertools import chain
@@ -64,7 +65,9 @@ def write_parquet(path: str | os.PathLike[str], tables: pa.Table | Iterable[pa.T
     return rows
 
 
-def write_csv(path: str | os.PathLike[str], tables: pa.Table | Iterable[pa.Table]) -> int:
+def write_csv(
+    path: str | os.PathLike[str], tables: pa.Table | Iterable[pa.Table], *, bom: bool = False
+) -> int:
     """Write tables of one schema as one CSV file, whole or not at all.
 
     UTF-8 with a header; days as 2026-06-01 (columns named ..._date, ..._on, ..._start, ..._end), other times
@@ -75,6 +78,8 @@ def write_csv(path: str | os.PathLike[str], tables: pa.Table | Iterable[pa.Table
     ----------
     path : path
     tables : pyarrow.Table, or several of them
+    bom : bool, default False
+        Begin with a byte order mark, for spreadsheets.
 
     Returns
     -------
@@ -87,11 +92,13 @@ def write_csv(path: str | os.PathLike[str], tables: pa.Table | Iterable[pa.Table
     parts = (plain_text(t) for t in ([tables] if isinstance(tables, pa.Table) else tables))
     first, rows = next(parts), 0
     options = csv.WriteOptions(quoting_style="needed")
-    with atomic(path) as temporary, csv.CSVWriter(temporary, first.schema, write_options=options) as writer:
-        for table in chain([first], parts):
-            writer.write_table(table)
-            rows += table.num_rows
-        writer.close()
+    with atomic(path) as temporary, pa.OSFile(str(temporary), "wb") as sink:
+        if bom:
+            sink.write(codecs.BOM_UTF8)
+        with csv.CSVWriter(sink, first.schema, write_options=options) as writer:
+            for table in chain([first], parts):
+                writer.write_table(table)
+                rows += table.num_rows
     return rows
 
 

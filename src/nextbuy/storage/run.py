@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nextbuy.atomic import sync
@@ -15,19 +16,18 @@ from nextbuy.storage.errors import RunError
 from nextbuy.storage.files import digest, write_bytes, write_csv, write_json, write_parquet
 from nextbuy.storage.lock import only_one
 from nextbuy.storage.manifest import checksum, seal
-from nextbuy.storage.sealed import MANIFEST, Sealed
+from nextbuy.storage.sealed import MANIFEST, Sealed, is_plain_name
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    import pyarrow as pa
 
 RUN = Sealed(
     format="nextbuy-offers",
     version=1,
     noun="run",
-    make="Write one: nextbuy score --out.",
+    make="Write one: nextbuy score --out, or nextbuy plan --out.",
     error=RunError,
     alone=False,
 )
@@ -47,14 +47,22 @@ class Plan:
         sent.
     facts : dict
         For the manifest, as JSON values that depend on the inputs alone.
+    files : dict of str to pyarrow.Table or bytes
+        More files by name: a table as .csv or .parquet, bytes as they are.
+    for_people : collection of str
+        Names of .csv files that people open by a double click: with a byte order mark, without which a spreadsheet
+        takes UTF-8 for something else.
     """
 
     tables: Mapping[str, pa.Table]
     delivery: Mapping[str, pa.Table] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, pa.Table | bytes] = field(default_factory=dict)
+    for_people: Collection[str] = ()
 
 
 _TABLES = ("predictions", "offers", "suppressed")
+_OLD = "old.json"
 
 
 def write_run(
@@ -67,6 +75,7 @@ def write_run(
     csv: bool = False,
     overwrite: bool = False,
     on_block: Callable[[int], None] | None = None,
+    run_id: str | None = None,
 ) -> dict[str, Any]:
     """Score block by block into a directory, and mark it complete with manifest.json, written last.
 
@@ -82,7 +91,7 @@ def write_run(
         All that the result depends on, as JSON values, with `as_of` and `model_version`; the run id is their
         checksum.
     blocks : sequence
-        What `score` is called with, one after the other; at least one.
+        What `score` is called with, one after the other; none: the run has no predictions of its own.
     score : callable
         Gives the predictions of one block, the same whenever it is called.
     plan : callable, optional
@@ -93,6 +102,8 @@ def write_run(
         Replace a finished run.
     on_block : callable, optional
         Called with the number of blocks done.
+    run_id : str, optional
+        Default: from the checksum of the inputs.
 
     Returns
     -------
@@ -120,9 +131,9 @@ def write_run(
                 write_json(_done(work, number), {"sha256": sha256, "bytes": size})
             if on_block is not None:
                 on_block(number + 1)
-        run_id = checksum(dict(inputs))[:16]
-        counts, facts = _assemble(work, len(blocks), plan, run_id, csv=csv)
-        return _publish(path, work, {"run_id": run_id, "inputs": dict(inputs)}, counts, facts)
+        run_id = run_id or checksum(dict(inputs))[:16]
+        counts, facts, names = _assemble(work, len(blocks), plan, run_id, csv=csv)
+        return _publish(path, work, {"run_id": run_id, "inputs": dict(inputs)}, counts, facts, names)
 
 
 def read_run(directory: str | os.PathLike[str]) -> dict[str, Any]:
@@ -187,46 +198,65 @@ def _is_done(work: Path, number: int) -> bool:
 
 def _assemble(
     work: Path, blocks: int, plan: Callable[[pa.Table, str], Plan] | None, run_id: str, *, csv: bool
-) -> tuple[dict[str, int], dict[str, Any]]:
+) -> tuple[dict[str, int], dict[str, Any], list[str]]:
+    """Put the files together; give the rows by table, the plan's facts and the files' names."""
+
     def parts() -> Iterator[pa.Table]:
         return (pq.read_table(_part(work, number)) for number in range(blocks))
 
-    counts = {"predictions": write_parquet(work / "predictions.parquet", parts())}
-    if csv:
-        write_csv(work / "predictions.csv", parts())
+    counts: dict[str, int] = {}
+    names: list[str] = []
+    predictions = pa.table({})
+    if blocks:
+        counts["predictions"] = write_parquet(work / "predictions.parquet", parts())
+        names.append("predictions.parquet")
+        if csv:
+            write_csv(work / "predictions.csv", parts())
+            names.append("predictions.csv")
+        predictions = pq.read_table(work / "predictions.parquet")
     if plan is None:
-        return counts, {}
+        return counts, {}, names
     # a quota or a budget is about all customers at once
-    planned = plan(pq.read_table(work / "predictions.parquet"), run_id)
+    planned = plan(predictions, run_id)
     for name, table in planned.tables.items():
         counts[name] = write_parquet(work / f"{name}.parquet", table)
+        names.append(f"{name}.parquet")
         if csv:
             write_csv(work / f"{name}.csv", planned.delivery.get(name, table))
-    return counts, dict(planned.facts)
+            names.append(f"{name}.csv")
+    for name, content in planned.files.items():
+        if isinstance(content, bytes):
+            write_bytes(work / name, content)
+        elif name.endswith(".csv"):
+            write_csv(work / name, content, bom=name in planned.for_people)
+        else:
+            write_parquet(work / name, content)
+        names.append(name)
+    return counts, dict(planned.facts), names
 
 
 def _publish(
-    path: Path, work: Path, job: dict[str, Any], counts: dict[str, int], facts: dict[str, Any]
+    path: Path,
+    work: Path,
+    job: dict[str, Any],
+    counts: dict[str, int],
+    facts: dict[str, Any],
+    names: list[str],
 ) -> dict[str, Any]:
     import nextbuy
 
     files = {}
-    for table in _TABLES:
-        for suffix in ("parquet", "csv"):
-            file = work / f"{table}.{suffix}"
-            if file.exists() and table in counts:
-                sha256, size = digest(file)
-                files[file.name] = {"sha256": sha256, "bytes": size}
+    for name in names:
+        sha256, size = digest(work / name)
+        files[name] = {"sha256": sha256, "bytes": size}
+    stale = _stale(path, work, names)
     # from here until the manifest is written the directory is unfinished
     (path / MANIFEST).unlink(missing_ok=True)
     sync(path)
-    for table in _TABLES:
-        for suffix in ("parquet", "csv"):
-            name = f"{table}.{suffix}"
-            if name in files:
-                (work / name).replace(path / name)
-            else:
-                (path / name).unlink(missing_ok=True)
+    for name in names:
+        (work / name).replace(path / name)
+    for name in stale:
+        (path / name).unlink(missing_ok=True)
     content = {
         "format": RUN.format,
         "format_version": RUN.version,
@@ -242,3 +272,16 @@ def _publish(
     write_bytes(path / MANIFEST, seal(content))
     shutil.rmtree(work)
     return content
+
+
+def _stale(path: Path, work: Path, names: Sequence[str]) -> list[str]:
+    """Give the files of the run before this one that this one does not have; a killed publication remembers them."""
+    known = {f"{table}.{suffix}" for table in _TABLES for suffix in ("parquet", "csv")}
+    for page, key in ((path / MANIFEST, "files"), (work / _OLD, "names")):
+        try:
+            known |= {name for name in json.loads(page.read_bytes())[key] if is_plain_name(name)}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    stale = sorted(known - set(names) - {MANIFEST})
+    write_json(work / _OLD, {"names": stale})
+    return stale
