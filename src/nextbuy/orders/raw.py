@@ -40,9 +40,7 @@ class Raw:
     def columns(self, role: str) -> list[pa.ChunkedArray]:
         """Give a role's column, one piece a part."""
         name = self.name(role)
-        return [
-            p.load(name) if name in p.names else pa.chunked_array([pa.nulls(p.rows)]) for p in self.parts
-        ]
+        return [p.load(name) if name in p.names else pa.chunked_array([pa.nulls(p.rows)]) for p in self.parts]
 
     def ids(self, role: str) -> tuple[list[pa.ChunkedArray], list[NDArray[np.int64]]]:
         """Give a role's column and the rows whose type differs from the rest of their part."""
@@ -61,11 +59,11 @@ class Raw:
 
     def _values(self, role: str, rows: NDArray[np.int64]) -> list[object]:
         """Give the values of a few rows."""
-        columns = self.columns(role)
-        found = []
+        name, found = self.name(role), []
         for row in rows:
-            part = int(np.searchsorted(self.starts, row, side="right")) - 1
-            value = columns[part][int(row) - int(self.starts[part])].as_py()
+            k = int(np.searchsorted(self.starts, row, side="right")) - 1
+            part = self.parts[k]
+            value = part.value(name, int(row) - int(self.starts[k])) if name in part.names else None
             found.append(str(value) if hasattr(value, "isoformat") else value)
         return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -18,7 +19,6 @@ from nextbuy.orders.ids import objects
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    import numpy as np
     from numpy.typing import NDArray
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.bz2", ".csv.zst")
@@ -32,12 +32,21 @@ class Part:
     names: list[str]
     rows: int
     load: Callable[[str], pa.ChunkedArray]
+    groups: NDArray[np.int64] | None = None  # where the row groups of a Parquet file begin and end
+    load_group: Callable[[str, int], pa.ChunkedArray] | None = None
     label: str = ""
     encoding: str = "utf-8"
     malformed: list[tuple[int, str]] = field(default_factory=list)
     mixed: dict[str, NDArray[np.int64]] = field(
         default_factory=dict
     )  # rows whose type differs, by column read
+
+    def value(self, name: str, row: int) -> Any:
+        """Give one value, reading no more of a file than it must."""
+        if self.groups is None or self.load_group is None:
+            return self.load(name)[row].as_py()
+        group = int(np.searchsorted(self.groups, row, side="right")) - 1
+        return self.load_group(name, group)[row - int(self.groups[group])].as_py()
 
     def row_number(self, row: int) -> int:
         """1-based number of a row in its source, malformed lines counted."""
@@ -138,6 +147,7 @@ def _parquet(path: Path) -> Part:
     try:
         file = pq.ParquetFile(path)
         names, rows = file.schema_arrow.names, file.metadata.num_rows
+        sizes = [file.metadata.row_group(g).num_rows for g in range(file.metadata.num_row_groups)]
         text = {
             f.name
             for f in file.schema_arrow
@@ -149,17 +159,18 @@ def _parquet(path: Path) -> Part:
             f"{path.name} is no readable Parquet file: {error}. Check that it is complete."
         ) from error
 
-    def load(name: str) -> pa.ChunkedArray:
+    def read(name: str, group: int | None = None) -> pa.ChunkedArray:
         try:
             # columns stored as codes stay codes
             with pq.ParquetFile(path, read_dictionary=[name] if name in text else None) as opened:
-                return opened.read(columns=[name]).column(0)
+                every = opened.read(columns=[name]) if group is None else opened.read_row_group(group, [name])
+                return every.column(0)
         except (pa.ArrowException, OSError) as error:
             raise InputError(
                 f"{path.name} is no readable Parquet file: {error}. Check that it is complete."
             ) from error
 
-    return Part(names, rows, load, path.name)
+    return Part(names, rows, read, np.cumsum([0, *sizes]), read, path.name)
 
 
 def _table_part(table: pa.Table) -> Part:
