@@ -19,7 +19,7 @@ from nextbuy.predict.asked import as_orders, check_ids
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
 from nextbuy.predict.ease import Ease
 from nextbuy.predict.evidence import Crowd, gather_evidence
-from nextbuy.predict.explain import Explanation, past_purchases, running_rules
+from nextbuy.predict.explain import Explanation, explanation
 from nextbuy.predict.heads import Head
 from nextbuy.predict.history import History, Timeline
 from nextbuy.predict.items import Items, catalog_arrays, substitute_groups
@@ -224,7 +224,7 @@ class NextPurchase(BaseEstimator):
         Returns
         -------
         Explanation
-            With `probability`, `reason`, `purchases`, `rules`; readable as text, and as HTML in a notebook.
+            With `probability`, `reason`, `sources`, `rules`, `purchases`; readable as text, and as HTML in a notebook.
 
         Raises
         ------
@@ -242,15 +242,14 @@ class NextPurchase(BaseEstimator):
             )
         timeline, ids = self._timelines(None, as_of, [customer])
         history = timeline.before(self._cut if as_of is None else self._cut_of(as_of, None))
-        rows = self._table(history, ids, self._rank(history, [item], None, "all", 1)).to_pylist()
+        ranked = self._rank(history, [item], None, "all", 1)
+        rows = self._table(history, ids, ranked).to_pylist()
         if not rows:
             raise InputError(
                 f"{customer!r} owns {item!r}, a durable that is not expected to be bought again."
             )
-        bought = past_purchases(history, self.item_ids_)
-        rules = running_rules(history, self.learned_.sources, code, self.item_ids_, self._category_names)
-        made = (to_frame(table, self.backend_) for table in (bought, rules))
-        return Explanation(customer, item, rows[0]["probability"], rows[0]["reason"], *made)
+        names = self.item_ids_, self._category_names, self.backend_
+        return explanation((customer, item), rows[0], ranked, self.learned_, (history, self._timeline), names)
 
     def _cut_of(self, as_of: Any, given: Orders | None) -> int:
         if as_of is not None:
