@@ -66,8 +66,19 @@ def report():
         columns=["cutoff", "model", "kind", "metric", "value", "low", "high", "customers"],
     )
     summary = pd.DataFrame(
-        [(k, m, 0.4, 0.3, 0.2, 0.7, 642) for k in kinds for m in models],
-        columns=["kind", "model", "recall", "ndcg", "precision", "hit_rate", "customers"],
+        [
+            (k, m, 0.4, 0.35, 0.45, n, n - 0.02, n + 0.03, 0.2, 0.7, 0.05, 0.8, 0.01, 642)
+            for k in kinds
+            for m, n in zip(models, (0.3, 0.25), strict=True)
+        ],
+        columns=[
+            *("kind", "model", "recall", "recall_low", "recall_high", "ndcg", "ndcg_low", "ndcg_high"),
+            *("precision", "hit_rate", "log_loss", "auc", "calibration_error", "customers"),
+        ],
+    )
+    gains = pd.DataFrame(
+        [(k, metric, models[1], 0.2, 0.11, 0.29) for k in kinds for metric in ("ndcg", "recall")],
+        columns=["kind", "metric", "baseline", "gain", "low", "high"],
     )
     return Report(
         scores,
@@ -76,4 +87,5 @@ def report():
         "The model beats <b>naive</b>. It may be deployed.",
         10,
         30,
+        gains,
     )

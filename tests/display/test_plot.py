@@ -89,6 +89,19 @@ def test_an_unknown_model_is_answered_with_the_known(report):
         nb.plot.calibration(report, model="oracle")
 
 
+def test_scores_show_every_model_with_its_interval(report):
+    """Best on top; each dot at its mean, each bar from low to high, and the gain over each other beside it."""
+    axes = nb.plot.scores(report)
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["<b>naive</b>", "model"]
+    bars, dots = axes.lines[::2], axes.lines[1::2]
+    np.testing.assert_allclose([bar.get_xdata() for bar in bars], [[0.23, 0.28], [0.28, 0.33]])
+    assert [dot.get_xdata()[0] for dot in dots] == [0.25, 0.3]
+    assert "+20 % (11 to 29)" in [text.get_text() for text in axes.texts]
+    assert axes.get_xlabel() == "nDCG@10, all items"
+    with pytest.raises(nb.InputError, match="metric='ndcg'"):
+        nb.plot.scores(report, metric="luck")
+
+
 def test_a_picture_goes_where_it_is_asked_to(report, links, tmp_path):
     """Given axes are drawn into, and the picture can be stored without a screen."""
     from matplotlib.figure import Figure

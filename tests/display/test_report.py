@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -37,7 +38,7 @@ def page(report, tmp_path):
 
 def test_it_loads_nothing_from_elsewhere(page):
     """Every picture is inside, there is no script and no link, and every tag is closed."""
-    assert len(page.addresses) == 3
+    assert len(page.addresses) == 6
     assert all(a.startswith("data:image/svg+xml;base64,") for a in page.addresses)
     assert "script" not in page.tags
     assert page.open == []
@@ -53,8 +54,20 @@ def test_it_says_what_the_report_says(page):
         "642",
         "0.1234 (0.1111 to 0.1357)",
         "nDCG@10",
+        "0.3000 (0.2800 to 0.3300)",
+        "the next 30 days",
     ):
         assert words in text
+
+
+def test_last_baskets_are_told_as_such(report, tmp_path):
+    """A report of last baskets speaks of baskets, and of no probabilities."""
+    made = nb.write_report(replace(report, split="last_basket"), tmp_path / "last.html").read_text(
+        encoding="utf-8"
+    )
+    assert "a basket" in made
+    assert "the next 30 days" not in made
+    assert "Do the probabilities hold?" not in made
 
 
 def test_names_are_no_markup(page):

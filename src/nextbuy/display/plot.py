@@ -9,13 +9,14 @@ import numpy as np
 
 from nextbuy.display.axes import GRID, MAIN, SOFT, TEXT, clean, new_axes
 from nextbuy.display.customers import activity, window
+from nextbuy.display.scores import scores
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-__all__ = ["activity", "calibration", "lags", "window"]
+__all__ = ["activity", "calibration", "lags", "scores", "window"]
 
 _LEVEL = 0.95
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 
 from nextbuy.display.plot import calibration
+from nextbuy.display.plot import scores as compared
 from nextbuy.orders.errors import InputError
 from nextbuy.storage.files import write_bytes
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
 _KINDS = {"all": "All items", "new": "New items", "repeat": "Items bought again"}
 _METRICS = {
@@ -23,10 +26,16 @@ _METRICS = {
     "recall": "recall",
     "precision": "precision",
     "hit_rate": "hit rate",
+    "calibration_error": "calibration error",
     "log_loss": "log loss",
     "brier": "Brier score",
-    "calibration_error": "calibration error",
+    "auc": "AUC",
+    "window_hit_rate": "bought within 14 days of the window's start",
+    "send_now_hit_rate": "bought within 14 days from now",
+    "fixed_delay_hit_rate": "bought within 14 days after a delay of 30",
+    "window_coverage": "of those bought, inside the window",
 }
+_RANKED = ("ndcg", "recall", "precision", "hit_rate")
 
 
 def write_report(report: Any, path: str | os.PathLike[str]) -> Path:
@@ -68,6 +77,8 @@ def write_report(report: Any, path: str | os.PathLike[str]) -> Path:
         good="Do not" not in report.verdict,
         k=report.k,
         horizon_days=report.horizon_days,
+        split=report.split,
+        ranked=_RANKED,
         cutoffs=list(dict.fromkeys(scores["cutoff"].to_list())),
         models=models,
         kinds=[k for k in _KINDS if k in set(summary["kind"].to_list())],
@@ -75,12 +86,23 @@ def write_report(report: Any, path: str | os.PathLike[str]) -> Path:
         metric_names=_METRICS,
         summary=summary.rows(named=True),
         scores=_by_place(scores),
-        metrics=[m for m in _METRICS if m in set(scores["metric"].to_list())],
-        pictures={kind: _picture(report, models[0], kind) for kind in _KINDS},
+        metrics=[m for m in _METRICS if m in _said(scores)],
+        pictures={
+            kind: _picture(partial(calibration, report, model=models[0], kind=kind)) for kind in _KINDS
+        },
+        comparisons={
+            kind: _picture(partial(compared, report, kind=kind), width=8.5, height=1.2 + 0.35 * len(models))
+            for kind in _KINDS
+        },
         number=_number,
     )
     write_bytes(path, html.encode())
     return Path(path)
+
+
+def _said(scores: Any) -> set[str]:
+    """Names of the metrics that have a value somewhere."""
+    return {row["metric"] for row in scores.rows(named=True) if _number(row["value"]) != _number(None)}
 
 
 def _by_place(scores: Any) -> dict[tuple[str, str, str, str], dict[str, Any]]:
@@ -93,14 +115,14 @@ def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
 
 
-def _picture(report: Any, model: str, kind: str) -> str:
-    """Draw the calibration as a data address; empty where there is none."""
+def _picture(draw: Callable[..., Any], *, width: float = 5, height: float = 5) -> str:
+    """Draw as a data address; empty where there is nothing to draw."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5, 5), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
     try:
-        calibration(report, model=model, kind=kind, ax=figure.subplots())
+        draw(ax=figure.subplots())
     except InputError:
         return ""
     out = io.BytesIO()
