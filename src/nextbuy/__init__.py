@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from nextbuy.orders import Catalog, InputError, Orders, read_catalog, read_orders
     from nextbuy.predict import NextPurchase
-    from nextbuy.storage import BundleError, RunError, load, save, write_database
+    from nextbuy.storage import BundleError, RunError, load, save, write_database, write_plan
     from nextbuy.timing import CustomerActivity, replenishment
 
 __version__ = "0.1.0"
@@ -76,6 +76,7 @@ _HOME = {
     "threshold_offers": "offers",
     "white_space": "offers",
     "write_database": "storage",
+    "write_plan": "storage",
     "write_report": "display",
 }
 
@@ -119,6 +120,7 @@ __all__ = [
     "threshold_offers",
     "white_space",
     "write_database",
+    "write_plan",
     "write_report",
 ]
 

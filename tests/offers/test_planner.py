@@ -350,7 +350,7 @@ def test_nothing_is_planned_from_nothing():
         (lambda: plan([row()], contacts=[{"customer_id": "C1"}]), "contacts: there is no column 'sent_on'"),
         (
             lambda: plan([row()], contacts=[{"customer_id": "C1", "sent_on": "soon"}]),
-            "contacts: column 'sent_on' holds no dates",
+            "contacts: 1 rows have a sent_on that is no date .row 1: 'soon'",
         ),
         (lambda: plan([row()], contacts=[{"customer_id": "C1", "sent_on": None}]), "sent_on that is missing"),
         (

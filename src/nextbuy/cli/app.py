@@ -17,6 +17,8 @@ from nextbuy.cli.demo import demo
 from nextbuy.cli.fit import fit
 from nextbuy.cli.inspect import inspect
 from nextbuy.cli.output import FAILED, USAGE, Stopped, complain
+from nextbuy.cli.plan import plan
+from nextbuy.cli.report_campaign import report_campaign
 from nextbuy.cli.rules import rules
 from nextbuy.cli.score import score
 
@@ -38,7 +40,10 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 # the modules themselves are light: what is heavy is imported when a command runs
-COMMANDS = {command.__name__: command for command in (check, fit, rules, score, backtest, inspect, demo)}
+COMMANDS = {
+    command.__name__.replace("_", "-"): command
+    for command in (check, fit, rules, score, plan, report_campaign, backtest, inspect, demo)
+}
 for _name, _command in COMMANDS.items():
     _takes = {"source": "SOURCE... ", "directory": "DIRECTORY "}
     _first = "".join(word for name, word in _takes.items() if name in signature(_command).parameters)

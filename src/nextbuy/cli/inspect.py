@@ -18,7 +18,7 @@ def inspect(directory: Directory, /, *, output: Output = PLAIN) -> int:
     Parameters
     ----------
     directory : str
-        Directory that `nextbuy fit` or `nextbuy score` wrote.
+        Directory that `nextbuy fit`, `nextbuy score` or `nextbuy plan` wrote.
     """
     from nextbuy.storage import read_manifest, read_run
 

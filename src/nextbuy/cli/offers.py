@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nextbuy.storage import Plan
 
@@ -42,9 +41,3 @@ def planned(
         }
         | {"notes": list(plan.notes)},
     )
-
-
-def shown(policy: OfferPolicy) -> dict[str, Any]:
-    """Give the policy for a manifest, with the salt, which is a secret, as a checksum."""
-    rules = policy.to_dict()
-    return rules | {"salt": hashlib.sha256(rules["salt"].encode()).hexdigest()[:16]}

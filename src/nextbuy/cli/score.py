@@ -128,7 +128,7 @@ def run(
     import numpy as np
 
     from nextbuy.cli.frames import digest_of, to_arrow
-    from nextbuy.cli.offers import planned, read_policy, shown
+    from nextbuy.cli.offers import planned, read_policy
     from nextbuy.orders.errors import InputError
     from nextbuy.orders.table import to_us
     from nextbuy.storage import write_run
@@ -157,7 +157,7 @@ def run(
         "k": k,
         "kind": kind,
         "block_customers": block_customers,
-        "policy": shown(rules),
+        "policy": rules.public(),
     }
 
     def one(block: list[Any]) -> pa.Table:

@@ -58,14 +58,15 @@ class Table:
         import pandas as pd
 
         column = self.column(name, pa.timestamp("us"))
+        given = pd.Series(column.to_pandas())
+        form = None if _dated(column) else "ISO8601"
         try:
-            stamps = pd.to_datetime(
-                pd.Series(column.to_pandas()), utc=True, format=None if _dated(column) else "ISO8601"
+            stamps = pd.to_datetime(given, utc=True, format=form)
+        except (ValueError, TypeError):
+            stamps = pd.to_datetime(given, utc=True, format=form, errors="coerce")
+            self.refuse(
+                (stamps.isna() & given.notna()).to_numpy(), name, "no date", "Write days as 2026-06-01."
             )
-        except (ValueError, TypeError) as error:
-            raise InputError(
-                f"{self.what}: column {name!r} holds no dates: {error}. Write them as 2026-06-01."
-            ) from error
         us = stamps.dt.tz_localize(None).to_numpy().astype("datetime64[D]")
         return np.where(np.isnat(us), np.nan, us.astype(np.int64).astype(np.float64))
 

@@ -39,6 +39,8 @@ _NUMBERS: dict[str, tuple[float, float, bool]] = {
     "relative_uplift": (-1, math.inf, True),
     "max_conversion_factor": (1, math.inf, True),
     "budget": (0, math.inf, True),
+    "threshold": (0, math.inf, True),
+    "threshold_discount": (0, 1, False),
 }
 
 
@@ -79,6 +81,10 @@ class OfferPolicy:
         Share of the price, 0 to 1.
     discounts : mapping of item or category to float
         Other discounts for some items or categories.
+    threshold : float or None, default None
+        Order total from which `threshold_discount` holds: `threshold_offers` suggests what lifts an order over it.
+    threshold_discount : float, default 0.0
+        Share of the whole order, 0 to 1.
     min_margin : float, default 0.0
         Margin guard: unit_margin - discount must stay over this share of the price.
     max_conversion_factor : float or None, default None
@@ -143,6 +149,8 @@ class OfferPolicy:
     relative_uplift: float | None = None
     discount: float = 0.0
     discounts: Mapping[str, float] = field(default_factory=dict)
+    threshold: float | None = None
+    threshold_discount: float = 0.0
     min_margin: float = 0.0
     max_conversion_factor: float | None = None
     channels: Mapping[str, float] = field(default_factory=lambda: {"email": 0.0})
@@ -178,6 +186,11 @@ class OfferPolicy:
         self._mapping("discounts", low=0, high=1, whole=False)
         self._mapping("channels", low=0, whole=False)
         self._mapping("quotas", low=0, whole=True)
+        if self.threshold is not None and not 0 < self.threshold_discount < 1:
+            raise InputError(
+                f"threshold={self.threshold:g} goes with a discount between 0 and 1, but "
+                f"threshold_discount={self.threshold_discount:g}. Try threshold_discount=0.05."
+            )
         if not self.channels:
             raise InputError(
                 "channels is empty: there is no way to send an offer. Try channels={'email': 0.0}."

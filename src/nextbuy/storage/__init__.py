@@ -3,6 +3,7 @@
 from nextbuy.storage.bundle import load, read_manifest, save
 from nextbuy.storage.database import write_database
 from nextbuy.storage.errors import BundleError, RunError
+from nextbuy.storage.plans import write_plan
 from nextbuy.storage.run import Plan, read_run, write_run
 
 __all__ = [
@@ -14,5 +15,6 @@ __all__ = [
     "read_run",
     "save",
     "write_database",
+    "write_plan",
     "write_run",
 ]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _CHUNK = 1 << 20
+_DAYS = ("date", "_on", "_start", "_end", "_from", "_until", "_before")  # columns of whole days
 _RISKY = r"^[=+\-@\t\r]"  # what a spreadsheet takes for a formula
 
 
@@ -70,9 +71,9 @@ def write_csv(
 ) -> int:
     """Write tables of one schema as one CSV file, whole or not at all.
 
-    UTF-8 with a header; days as 2026-06-01 (columns named ..._date, ..._on, ..._start, ..._end), other times
-    as 2026-06-01T13:05:00; unknown values empty; a text that begins with = + - @ gets a leading apostrophe,
-    so that no spreadsheet runs it.
+    UTF-8 with a header; days as 2026-06-01 (columns named ...date, ..._on, ..._start, ..._end, ..._from, ..._until,
+    ..._before), other times as 2026-06-01T13:05:00; unknown values empty; a text that begins with = + - @ gets a
+    leading apostrophe, so that no spreadsheet runs it.
 
     Parameters
     ----------
@@ -116,7 +117,7 @@ def plain_text(table: pa.Table) -> pa.Table:
             joined = [None if v is None else " + ".join(map(str, v)) for v in column.to_pylist()]
             column = pa.chunked_array([pa.array(joined, pa.string())])
         if pa.types.is_timestamp(column.type):
-            is_day = name.endswith(("_date", "_on", "_start", "_end"))
+            is_day = name.endswith(_DAYS)
             column = pc.strftime(
                 column.cast(pa.timestamp("s"), safe=False), "%Y-%m-%d" if is_day else "%Y-%m-%dT%H:%M:%S"
             )
