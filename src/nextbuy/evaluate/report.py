@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COMPARED = ("ndcg", "recall")
+MOST_TOLD = 3
+KIND_WORDS = {"new": "new items", "repeat": "repeats"}
 WORDS = {
     "popularity": "popularity",
     "recent_popularity": "recent popularity",
@@ -162,6 +164,9 @@ def _gain(kind: str, metric: str, name: str, model: Drawn, other: Drawn) -> dict
 def verdict(gains: list[dict[str, Any]], k: int) -> str:
     """Say whether the model is ahead of each baseline in nDCG of all items, and what follows.
 
+    Where there are many baselines, those that it beats are told by the best of them. Where it is surely behind in new
+    items or in repeats alone, that is told too.
+
     Examples
     --------
     >>> row = {"kind": "all", "metric": "ndcg", "baseline": "tifu_knn", "gain": 0.11, "low": 0.07, "high": 0.15}
@@ -170,25 +175,40 @@ def verdict(gains: list[dict[str, Any]], k: int) -> str:
     >>> verdict([row | {"gain": -0.03, "low": -0.05, "high": -0.01}], 10)
     'The model does not beat TIFU-KNN: -3 % (-5 to -1) in nDCG@10. Do not deploy it.'
     """
-    sentences, good = [], True
-    for row in gains:
-        if (row["kind"], row["metric"]) != ("all", "ndcg"):
-            continue
-        label = WORDS.get(row["baseline"], row["baseline"])
-        if row["gain"] is None:
-            sentences.append(f"{label} finds nothing to compare with")
-            continue
-        gain, low, high = (f"{100 * row[name]:.0f}" for name in ("gain", "low", "high"))
-        if row["low"] > 0:
-            sentences.append(f"beats {label} by {gain} % ({low} to {high})")
-            continue
-        good = False
-        word = "does not beat" if row["gain"] <= 0 else "does not clearly beat"
-        sentences.append(f"{word} {label}: {gain} % ({low} to {high})")
-    if not sentences:
+    rows = [row for row in gains if (row["kind"], row["metric"]) == ("all", "ndcg")]
+    if not rows:
         return "The model was compared with nothing."
-    decision = "It may be deployed." if good else "Do not deploy it."
-    return f"The model {'; '.join(sentences)} in nDCG@{k}. {decision}"
+    empty = [row for row in rows if row["gain"] is None]
+    beaten = sorted((r for r in rows if r["gain"] is not None and r["low"] > 0), key=lambda r: r["gain"])
+    rest = [row for row in rows if row not in empty and row not in beaten]
+    told = [f"beats {_label(row)} by {_percent(row)}" for row in beaten]
+    if len(beaten) > MOST_TOLD:
+        who = f"all {len(beaten)} baselines" if not rest else f"{len(beaten)} baselines"
+        told = [f"beats {who}, the best of them ({_label(beaten[0])}) by {_percent(beaten[0])}"]
+    for row in rest:
+        word = "does not beat" if row["gain"] <= 0 else "does not clearly beat"
+        told.append(f"{word} {_label(row)}: {_percent(row)}")
+    told += [f"finds something where {_label(row)} finds nothing" for row in empty]
+    behind = [
+        f" Of {KIND_WORDS[row['kind']]} alone it is behind {_label(row)}: {_percent(row)}."
+        for row in gains
+        if row["kind"] in KIND_WORDS
+        and row["metric"] == "ndcg"
+        and row["gain"] is not None
+        and row["high"] < 0
+    ]
+    decision = "Do not deploy it." if rest else "It may be deployed."
+    return f"The model {'; '.join(told)} in nDCG@{k}.{''.join(behind)} {decision}"
+
+
+def _label(row: dict[str, Any]) -> str:
+    name: str = row["baseline"]
+    return WORDS.get(name, name)
+
+
+def _percent(row: dict[str, Any]) -> str:
+    gain, low, high = (f"{100 * row[name]:.0f}" for name in ("gain", "low", "high"))
+    return f"{gain} % ({low} to {high})"
 
 
 def _calibration(groups: dict[tuple[str, str], list[Result]]) -> pa.Table:
