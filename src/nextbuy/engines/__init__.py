@@ -1,0 +1,1 @@
+"""Where it runs: on this machine, or on the machines of a Spark cluster."""
