@@ -1,6 +1,7 @@
 """Explanations: their parts add up, and each can be recounted."""
 
 import re
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -62,15 +63,32 @@ def test_text_and_page_hold_the_same(small_model, rows):
     _, found = _explained(small_model, rows, "sequence", many=1)[0]
     rule = found.rules.iloc[0]
     text, page = str(found), found._repr_html_()
-    for word in (f"{found.probability:.1%} within 30 days", rule["antecedent"], "rules that run"):
+    for word in (
+        f"{found.probability:.1%} within 30 days",
+        f"{rule['antecedent']} (bought {rule['bought_on']:%Y-%m-%d}), then {rule['consequent']}",
+        f"{rule['followed']:,} of {rule['exposed']:,}; {rule['chance']:.1%} within",
+        "rules that run",
+        found.purchases["item_id"].iloc[0],
+    ):
         assert word in text
         assert word in page
-    assert f"{rule['followed']:,} of {rule['exposed']:,}" in text
     points = [float(p) for p in re.findall(r"([+-]\d+\.\d) points", text)]
     assert sum(points) == pytest.approx(100 * found.probability, abs=0.05 * len(points) + 1e-9)
     odd = replace(found, item_id="<script>")
     assert "<script>" not in odd._repr_html_()
-    assert page.count("<table>") == page.count("</table>") == 3
+
+
+@pytest.mark.parametrize(("language", "word"), [("bg", "Купено преди"), ("fr", "Déjà acheté")])
+def test_an_explanation_speaks_the_language_of_its_model(language, word, small_model, rows):
+    """The same figures in other words; the frames stay as they are."""
+    row = rows[rows["source"] == "sequence"].iloc[0]
+    own = copy(small_model).set_params(language=language)
+    found, english = (model.explain(row["customer_id"], row["item_id"]) for model in (own, small_model))
+    assert word in str(found)
+    assert word in found._repr_html_()
+    assert "Bought before" not in str(found)
+    assert "within" not in str(found)
+    pd.testing.assert_frame_equal(found.sources, english.sources)
 
 
 def test_shares_are_those_of_all_orders():

@@ -34,10 +34,11 @@ def test_english_bulgarian_and_french_are_there():
 @pytest.mark.parametrize("language", languages())
 def test_each_language_says_the_same_facts(language):
     """Every sentence of a language names exactly the facts that the English one names."""
-    english, own = _texts("en")["reasons"], _texts(language)["reasons"]
-    assert own.keys() == english.keys()
-    for code, text in own.items():
-        assert set(re.findall(r"{(\w+)}", text)) == set(re.findall(r"{(\w+)}", english[code])), code
+    for part in ("reasons", "explain", "sources"):
+        english, own = _texts("en")[part], _texts(language)[part]
+        assert own.keys() == english.keys()
+        for code, text in own.items():
+            assert set(re.findall(r"{(\w+)}", text)) == set(re.findall(r"{(\w+)}", english[code])), code
 
 
 def test_numbers_are_written_as_the_language_writes_them():

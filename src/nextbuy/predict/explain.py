@@ -12,6 +12,7 @@ import pyarrow as pa
 from nextbuy.orders.frames import dates, take, to_frame, to_table
 from nextbuy.predict.candidates import new_candidates, repeat_candidates
 from nextbuy.predict.learning import every_nth
+from nextbuy.predict.reasons import Words
 from nextbuy.predict.shares import AVERAGE, source_shares
 from nextbuy.predict.triggers import running
 
@@ -25,14 +26,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 OTHERS = 50  # customers whose candidates an explanation is compared with
-WORDS = {
-    AVERAGE: "an average candidate",
-    "repurchase": "own purchases of the item",
-    "sequence": "rules that run",
-    "similar_customers": "similar customers, own taste",
-    "popular": "how the item sells",
-    "activity": "how active the customer is",
-}
 
 
 @dataclass(frozen=True)
@@ -56,6 +49,8 @@ class Explanation:
         for this customer towards the item or its category, with the chance each gives within the horizon.
     purchases : frame
         `item_id, first_date, last_date, days`: what the customer bought before as_of, latest first.
+    language : str
+        Of the text and the HTML.
     """
 
     customer_id: Any
@@ -67,49 +62,77 @@ class Explanation:
     rules: Any
     purchases: Any
 
+    language: str = "en"
+
     def __str__(self) -> str:
-        head = f"{self.customer_id}, {self.item_id}: {self.probability:.1%} within {self.horizon_days} days."
-        head = f"{head} {self.reason}"
-        return "\n".join([head, *self._sources(), *self._rules(), *self._purchases()])
+        words = Words(self.language)
+        points = (f"  {words('adds', points=p)}  {name}" for name, p in self._points(words))
+        rules = self._rules(words) or [words("none")]
+        bought = ", ".join(self._bought(words)) or words("none")
+        lines = [
+            f"{self._head(words)} {self.reason}",
+            f"{words('sources')}:",
+            *points,
+            f"{words('rules')}:",
+            *(f"  {rule}" for rule in rules),
+            f"{words('purchases')}: {bought}",
+        ]
+        return "\n".join(lines)
 
-    def _sources(self) -> list[str]:
-        points = (f"  {100 * r['adds']:+6.1f} points  {WORDS[r['source']]}" for r in _rows(self.sources))
-        return ["Where the probability comes from:", *points]
+    def _head(self, words: Words) -> str:
+        chance = words.share(self.probability)
+        return words(
+            "head", customer=self.customer_id, item=self.item_id, chance=chance, horizon=self.horizon_days
+        )
 
-    def _rules(self) -> list[str]:
+    def _points(self, words: Words) -> list[tuple[str, str]]:
+        return [(words.source(row["source"]), f"{100 * row['adds']:+6.1f}") for row in _rows(self.sources)]
+
+    def _rules(self, words: Words) -> list[str]:
         return [
-            f"Rule: {row['antecedent']} (bought {row['bought_on']:%Y-%m-%d}), then {row['consequent']}: "
-            f"{row['followed']:,} of {row['exposed']:,}; {row['chance']:.1%} within {self.horizon_days} days"
-            for row in _rows(self.rules)[:SHOWN]
-        ] or ["No rule is running towards it."]
+            words(
+                "rule",
+                antecedent=row["antecedent"],
+                date=f"{row['bought_on']:%Y-%m-%d}",
+                consequent=row["consequent"],
+                followed=words.whole(row["followed"]),
+                exposed=words.whole(row["exposed"]),
+                chance=words.share(row["chance"]),
+                horizon=self.horizon_days,
+            )
+            for row in _rows(self.rules)
+        ]
 
-    def _purchases(self) -> list[str]:
+    def _bought(self, words: Words) -> list[str]:
         rows = _rows(self.purchases)
         shown = [
-            f"{r['item_id']} {r['last_date']:%Y-%m-%d}" + (f" ({r['days']} days)" * (r["days"] > 1))
-            for r in rows
+            words(
+                "days" if r["days"] > 1 else "day",
+                item=r["item_id"],
+                date=f"{r['last_date']:%Y-%m-%d}",
+                days=r["days"],
+            )
+            for r in rows[:SHOWN]
         ]
-        more = f" and {len(rows) - SHOWN} more" if len(rows) > SHOWN else ""
-        return ["Bought before: " + (", ".join(shown[:SHOWN]) or "nothing") + more]
+        return shown + ([words("more", more=words.whole(len(rows) - SHOWN))] if len(rows) > SHOWN else [])
 
     def _repr_html_(self) -> str:
-        name = f"{escape(str(self.customer_id))}, {escape(str(self.item_id))}"
-        head = f"<b>{name}: {self.probability:.1%} within {self.horizon_days} days</b>"
+        words = Words(self.language)
         most = max((abs(row["adds"]) for row in _rows(self.sources)), default=1) or 1
         bars = "".join(
-            f"<tr><td>{WORDS[row['source']]}</td><td style='text-align:right'>{100 * row['adds']:+.1f} points</td>"
+            f"<tr><td>{escape(name)}</td><td style='text-align:right'>{words('adds', points=points)}</td>"
             f"<td style='text-align:left'><div style='height:.7em;width:{9 * abs(row['adds']) / most:.2f}em;"
             f"background:{'#1f5f8b' if row['adds'] >= 0 else '#b03a2e'}'></div></td></tr>"
-            for row in _rows(self.sources)
+            for (name, points), row in zip(self._points(words), _rows(self.sources), strict=True)
         )
         parts = [
-            head,
+            f"<b>{escape(self._head(words))}</b>",
             escape(self.reason),
-            f"Where the probability comes from<table>{bars}</table>",
-            _html("Rules that run towards it", self.rules),
-            _html("Bought before", self.purchases),
+            f"{words('sources')}<table>{bars}</table>",
+            _list(words("rules"), self._rules(words) or [words("none")]),
+            _list(words("purchases"), self._bought(words) or [words("none")]),
         ]
-        return "<div>" + "".join(f"<p>{part}</p>" for part in parts) + "</div>"
+        return "<div>" + "".join(f"<div>{part}</div>" for part in parts) + "</div>"
 
 
 def _rows(frame: Any) -> list[dict[str, Any]]:
@@ -119,19 +142,8 @@ def _rows(frame: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def _html(title: str, frame: Any) -> str:
-    rows = _rows(frame)
-    if not rows:
-        return f"{escape(title)}: none"
-    lines: list[Sequence[Any]] = [list(rows[0]), *(list(row.values()) for row in rows[:10])]
-    cells = ("".join(f"<td>{escape(_plain(value))}</td>" for value in line) for line in lines)
-    return f"{escape(title)}<table>" + "".join(f"<tr>{line}</tr>" for line in cells) + "</table>"
-
-
-def _plain(value: Any) -> str:
-    if hasattr(value, "strftime"):
-        return f"{value:%Y-%m-%d}"
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def _list(title: str, lines: list[str]) -> str:
+    return f"{title}<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
 
 
 def explanation(
@@ -140,14 +152,17 @@ def explanation(
     ranked: Sequence[Ranked],
     learned: Learned,
     known: tuple[History, Timeline],
-    names: tuple[pa.Array, pa.Array, str],
+    names: tuple[pa.Array, pa.Array],
+    *,
+    backend: str,
+    language: str,
 ) -> Explanation:
     """Explain the only row of `ranked`, which became `row` of the table.
 
-    `known` is the customer's own history, and everybody's timeline; `names` the ids of items, the names of
-    categories, and the kind of frame.
+    `known` is the customer's own history, and everybody's timeline; `names` the ids of items and the
+    names of categories.
     """
-    (history, timeline), (item_ids, category_names, backend) = known, names
+    (history, timeline), (item_ids, category_names) = known, names
     part = next(part for part in ranked if len(part.rows))
     item = int(part.candidates.item[part.rows[0]])
     few = timeline.of_customers(every_nth(timeline.events.n_customers, OTHERS))
@@ -170,7 +185,9 @@ def explanation(
         past_purchases(history, item_ids),
     )
     frames = (to_frame(table, backend) for table in tables)
-    return Explanation(*ids, row["probability"], sources.horizon_days, row["reason"], *frames)
+    return Explanation(
+        *ids, row["probability"], sources.horizon_days, row["reason"], *frames, language=language
+    )
 
 
 def past_purchases(history: History, item_ids: pa.Array) -> pa.Table:

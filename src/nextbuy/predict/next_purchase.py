@@ -248,8 +248,9 @@ class NextPurchase(BaseEstimator):
             raise InputError(
                 f"{customer!r} owns {item!r}, a durable that is not expected to be bought again."
             )
-        names = self.item_ids_, self._category_names, self.backend_
-        return explanation((customer, item), rows[0], ranked, self.learned_, (history, self._timeline), names)
+        known, names = (history, self._timeline), (self.item_ids_, self._category_names)
+        told = {"backend": self.backend_, "language": self.language}
+        return explanation((customer, item), rows[0], ranked, self.learned_, known, names, **told)
 
     def _cut_of(self, as_of: Any, given: Orders | None) -> int:
         if as_of is not None:

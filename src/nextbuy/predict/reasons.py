@@ -26,6 +26,41 @@ def _catalogue(language: str) -> dict[str, Any]:
     return tomllib.loads((_texts() / f"{language}.toml").read_text("utf-8"))
 
 
+class Words:
+    """The words of one language, and how it writes numbers.
+
+    Examples
+    --------
+    >>> words = Words("en")
+    >>> words("more", more=words.whole(1234))
+    'and 1,234 more'
+    >>> words.share(0.1234)
+    '12.3%'
+    """
+
+    def __init__(self, language: str) -> None:
+        self._catalogue = _catalogue(language)
+
+    def __call__(self, name: str, **facts: Any) -> str:
+        """Fill the text `name` of an explanation."""
+        text: str = self._catalogue["explain"][name]
+        return text.format(**facts)
+
+    def source(self, name: str) -> str:
+        """Name a source of knowledge."""
+        text: str = self._catalogue["sources"][name]
+        return text
+
+    def whole(self, number: float) -> str:
+        """Write a whole number."""
+        return f"{number:,.0f}".replace(",", self._catalogue["thousands"])
+
+    def share(self, share: float) -> str:
+        """Write a share in percent, to a tenth."""
+        text: str = self._catalogue["percent"].format(f"{100 * share:.1f}")
+        return text
+
+
 def reason_texts(codes: Sequence[str], facts: Sequence[dict[str, Any]], *, language: str = "en") -> list[str]:
     """Fill the sentence of each code with its facts.
 
@@ -35,15 +70,12 @@ def reason_texts(codes: Sequence[str], facts: Sequence[dict[str, Any]], *, langu
     >>> reason_texts(["popular"], [fact])
     ['Selling now: 120 of 2,400 active customers bought Garden hose in the last 21 days (5%).']
     """
-    catalogue = _catalogue(language)
-
-    def whole(number: float) -> str:
-        return f"{number:,.0f}".replace(",", catalogue["thousands"])
-
+    catalogue, words = _catalogue(language), Words(language)
     out = []
     for code, fact in zip(codes, facts, strict=True):
         said = {
-            name: whole(value) if isinstance(value, (int, float)) else value for name, value in fact.items()
+            name: words.whole(value) if isinstance(value, (int, float)) else value
+            for name, value in fact.items()
         }
         said["share"] = catalogue["percent"].format(round(100 * fact["share"]))
         out.append(catalogue["reasons"][code].format(**said))
