@@ -179,14 +179,16 @@ def explanation(
             "share": np.array([adds[name] / max(row["probability"], 1e-12) for name in order]),
         }
     )
-    tables = (
-        shares,
-        running_rules(history, sources, item, item_ids, category_names),
-        past_purchases(history, item_ids),
-    )
-    frames = (to_frame(table, backend) for table in tables)
+    rules = running_rules(history, sources, item, item_ids, category_names)
     return Explanation(
-        *ids, row["probability"], sources.horizon_days, row["reason"], *frames, language=language
+        *ids,
+        row["probability"],
+        sources.horizon_days,
+        row["reason"],
+        sources=to_frame(shares, backend),
+        rules=to_frame(rules, backend),
+        purchases=to_frame(past_purchases(history, item_ids), backend),
+        language=language,
     )
 
 
