@@ -179,3 +179,20 @@ def test_who_was_passed_over_in_vain_asks_again():
     r._ask(three, r.worth)
     assert (r.send >= 0).tolist() == [False, True, True]
     assert r.refused.tolist() == ["quota", "", ""]
+
+
+@pytest.mark.parametrize("width", [2, 5, 14])
+def test_large_plans_come_near_the_exact_ones(width, monkeypatch):
+    """With short windows and quiet days the way of large plans is worth at least 99 % of the best plan."""
+    rng = np.random.default_rng(width)
+    start = np.datetime64("2026-06-01") + rng.integers(-5, 25, 160 * 6)
+    given = {
+        "customer_id": np.repeat(np.arange(160), 6), "item_id": np.tile(np.arange(6), 160),
+        "probability": rng.beta(0.6, 8, 160 * 6), "window_start": start, "window_end": start + width,
+    }  # fmt: skip
+    worth = []
+    for small in (rounds.SMALL, 0):
+        monkeypatch.setattr(rounds, "SMALL", small)
+        plan = OfferPlanner(OfferPolicy(max_per_customer=3)).plan(given, as_of="2026-06-01")
+        worth.append(plan.offers.probability.sum())
+    assert 0.99 * worth[0] <= worth[1] <= worth[0] + 1e-9

@@ -39,11 +39,11 @@ class Calendar:
         self.quiet_days, self.cap, self.cap_days = quiet_days, cap, cap_days
         self.counts = np.zeros((customers, days + 2 * self.pad), np.int16)
 
-    def add(self, customer: NDArray[np.int64], day: NDArray[np.int64]) -> None:
-        """Note contacts; days too far away to matter are passed over."""
+    def add(self, customer: NDArray[np.int64], day: NDArray[np.int64], *, times: int = 1) -> None:
+        """Note contacts, -1 `times` takes them back; days too far away to matter are passed over."""
         place = day - self.first_day + self.pad
         near = (place >= 0) & (place < self.counts.shape[1])
-        np.add.at(self.counts, (customer[near], place[near]), 1)
+        np.add.at(self.counts, (customer[near], place[near]), times)
 
     def free(self, customer: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Say for each customer and day of the plan whether the quiet days and the cap would allow one more contact."""

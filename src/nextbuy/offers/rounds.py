@@ -98,6 +98,9 @@ class Rounds:
         for part in (rows[~late], rows[late]):
             for asking in self._turns(part, preference):
                 self._ask(asking, claim)
+            # where offers were moved a day may have become free
+            for asking in self._turns(part[self.send[part] < 0], preference):
+                self._ask(asking, claim, again=True)
 
     def _turns(self, rows: NDArray[np.int64], preference: NDArray[np.float64]) -> list[NDArray[np.int64]]:
         """Give who asks in which round: each customer's best, then the second best, and so on."""
@@ -106,11 +109,12 @@ class Rounds:
         turns = np.split(rows[by], np.flatnonzero(np.diff(place[by])) + 1)
         return [asking for asking in turns if len(asking)]
 
-    def _ask(self, rows: NDArray[np.int64], claim: NDArray[np.float64]) -> None:
+    def _ask(self, rows: NDArray[np.int64], claim: NDArray[np.float64], *, again: bool = False) -> None:
         rows = self._refuse(rows, self._doubled(rows), "duplicate_category")
         day, by_cap = self._place(self.calendar, rows)
         self.refused[rows[(day < 0) & by_cap]] = "cap"
         self.refused[rows[(day < 0) & ~by_cap]] = "quiet"
+        stuck = rows[day < 0]
         rows, day = rows[day >= 0], day[day >= 0]
         while len(rows):
             kept = self._share_out(rows, claim)
@@ -124,6 +128,32 @@ class Rounds:
             self.refused[rows[dear & ~full]] = "budget"
             # who was passed over for somebody whom another quota or the budget then refused asks again
             rows, day = rows[~full & ~dear], day[~full & ~dear]
+        if not again:
+            self._make_room(stuck, claim)
+
+    def _make_room(self, rows: NDArray[np.int64], claim: NDArray[np.float64]) -> None:
+        """Give the customer of each row all days anew, the earliest to what ends first, and keep that where all fit."""
+        if not len(rows):
+            return
+        kept = np.flatnonzero((self.send >= 0) & np.isin(self.customer, self.customer[rows]))
+        old = self.send[kept]
+        self.calendar.add(self.customer[kept], old, times=-1)
+        everything = np.concatenate([kept, rows])
+        day = np.full(len(self.customer), -1, np.int64)
+        for asking in self._turns(everything, -self.high.astype(np.float64)):
+            day[asking], _ = self._place(self.calendar, asking, early=True)
+            placed = asking[day[asking] >= 0]
+            self.calendar.add(self.customer[placed], day[placed])
+        placed = everything[day[everything] >= 0]
+        self.calendar.add(self.customer[placed], day[placed], times=-1)
+        failed = self.customer[everything[day[everything] < 0]]
+        fits = rows[~np.isin(self.customer[rows], failed)]
+        fits = fits[self._share_out(fits, claim)]
+        moved = np.isin(self.customer[kept], self.customer[fits])
+        self.send[kept] = np.where(moved, day[kept], old)
+        self.calendar.add(self.customer[kept], self.send[kept])
+        self._keep(fits, day[fits])
+        self.refused[fits] = ""
 
     def _keep(self, rows: NDArray[np.int64], day: NDArray[np.int64]) -> None:
         """Send `rows` on their days, and take what they draw from quotas, budget and the customers' days."""
@@ -134,14 +164,14 @@ class Rounds:
             np.subtract.at(self.left, pool[rows][pool[rows] >= 0], 1.0)
 
     def _place(
-        self, calendar: Calendar, rows: NDArray[np.int64]
+        self, calendar: Calendar, rows: NDArray[np.int64], *, early: bool = False
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         barred, barred_from, barred_to = self._spans(rows)
         return calendar.place(
             self.customer[rows],
             low=self.low[rows],
             high=self.high[rows],
-            target=self.target[rows],
+            target=self.low[rows] if early else self.target[rows],
             barred=barred,
             barred_from=barred_from,
             barred_to=barred_to,
