@@ -29,10 +29,15 @@ class _Page(HTMLParser):
         self.text.append(data)
 
 
+@pytest.fixture(scope="module")
+def written(report, tmp_path_factory):
+    return nb.write_report(report, tmp_path_factory.mktemp("report") / "report.html").read_bytes()
+
+
 @pytest.fixture
-def page(report, tmp_path):
+def page(written):
     found = _Page()
-    found.feed(nb.write_report(report, tmp_path / "report.html").read_text(encoding="utf-8"))
+    found.feed(written.decode())
     return found
 
 
@@ -76,10 +81,9 @@ def test_names_are_no_markup(page):
     assert "<b>naive</b>" in "".join(page.text)
 
 
-def test_the_same_report_is_the_same_file(report, tmp_path):
+def test_the_same_report_is_the_same_file(report, written, tmp_path):
     """No date of today and no random id is in it."""
-    first = nb.write_report(report, tmp_path / "1.html").read_bytes()
-    assert nb.write_report(report, tmp_path / "2.html").read_bytes() == first
+    assert nb.write_report(report, tmp_path / "2.html").read_bytes() == written
 
 
 def test_without_jinja_it_says_what_to_install(report, tmp_path, monkeypatch):

@@ -43,13 +43,13 @@ def lines(small_orders):
 def test_last_baskets_are_those_of_the_hand(baskets, small_orders, lines):
     """Each truth is what pandas finds on the customer's j-th last day, new where it was never bought before."""
     events = purchases(small_orders)
-    made = last_basket(events, baskets=baskets, min_baskets=4, refits=3)
+    made = last_basket(events, baskets=baskets, min_baskets=20, refits=3)
     assert made.names == ("last", "last-1", "last-2")[:baskets]
     days = lines.groupby("customer_id")["day"].agg(lambda day: sorted(day.unique()))
     for back, truth in enumerate(made.truths):
         wanted = set()
         for customer, own in days.items():
-            if len(own) - back < 4:
+            if len(own) - back < 20:
                 continue
             target = own[-1 - back]
             mine = lines[lines["customer_id"] == customer]
@@ -122,11 +122,17 @@ def test_a_question_holds_nothing_of_its_day_or_later(small_orders, lines):
 def test_recall_of_last_baskets_can_be_recounted(small_orders, lines):
     """Recall of the personal items, no ties at the tenth place, is what pandas finds."""
     report = nb.backtest(
-        PersonalFrequency(fill=False), small_orders, split="last_basket", k=500, baselines={}
+        PersonalFrequency(fill=False),
+        small_orders,
+        split="last_basket",
+        min_baskets=15,
+        refits=2,
+        k=500,
+        baselines={},
     )
     days = lines.groupby("customer_id")["day"].agg(["max", "nunique"])
     recall = []
-    for customer, row in days[days["nunique"] >= 5].iterrows():
+    for customer, row in days[days["nunique"] >= 15].iterrows():
         mine = lines[lines["customer_id"] == customer]
         bought = set(mine.loc[mine["day"] == row["max"], "item_id"])
         recall.append(len(bought & set(mine.loc[mine["day"] < row["max"], "item_id"])) / len(bought))
