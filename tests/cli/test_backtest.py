@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 
 def test_backtest_prints_summary_and_verdict(nextbuy, shop, tmp_path, monkeypatch):
     """Table, verdict, JSON and page are all of one report."""
@@ -55,3 +57,18 @@ def test_options_reach_the_library(nextbuy, shop, tmp_path, monkeypatch):
     code, said, _ = nextbuy("backtest", shop / "orders.parquet", "--cutoffs", 1, "--published", "--json")
     assert {"tifu_knn", "taiw", "ease", "up_cf"} <= {row["model"] for row in said["summary"]}
     assert len(said["gains"]) == 11 * 3 * 2
+
+
+def test_a_terminal_sees_how_far_it_is(monkeypatch):
+    """On a terminal a bar counts the fits and names the last one; without one, and under --json, nothing is shown."""
+    from rich.console import Console
+
+    from nextbuy.cli import output
+
+    for on, options, shown in ((True, {}, True), (False, {}, False), (True, {"json": True}, False)):
+        seen = io.StringIO()
+        console = Console(file=seen, force_terminal=on, width=100)
+        monkeypatch.setattr(output, "stderr", lambda console=console: console)
+        with output.progress_bar(output.Output(**options), "Fitting") as say:
+            say(3, 12, "2025-01-01: tifu_knn")
+        assert ("3/12" in seen.getvalue() and "tifu_knn" in seen.getvalue()) == shown
