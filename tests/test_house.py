@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import gc
 import json
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,9 +20,18 @@ ROOMS = ("orders", "mining", "timing", "predict", "offers", "evaluate")
 EDGES = ("storage", "engines", "display", "cli", "datasets")
 
 
+@cache
+def _tree(file):
+    gc.disable()  # a collection inside ast.parse can fail it: CPython issue 106905, mended in 3.11.8
+    try:
+        return ast.parse(file.read_text(encoding="utf-8"))
+    finally:
+        gc.enable()
+
+
 def _imports(file):
     """Give what a file imports from this library, as full module names, inside functions too."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(_tree(file)):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file} has a relative import"
             if node.module == "nextbuy":
