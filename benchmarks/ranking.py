@@ -1,6 +1,6 @@
 """Who ranks better what comes next: the model beside every published baseline, on real histories.
 
-    python benchmarks/ranking.py TASK --data data/ [--jobs 1] [--resume kept/] [--few]
+    python benchmarks/ranking.py TASK --data data/ [--jobs 1] [--resume kept/] [--few] [--horizon-days N]
 
 Tasks, each with defaults everywhere but the horizon:
 
@@ -48,7 +48,9 @@ def orders_of(name: str, folder: Path) -> nb.Orders:
     return nb.read_orders(folder / f"{name}.parquet")
 
 
-def run(task: str, folder: Path, *, jobs: int, resume: str | None, few: bool) -> nb.evaluate.Report:
+def run(
+    task: str, folder: Path, *, jobs: int, resume: str | None, few: bool, horizon_days: int | None
+) -> nb.evaluate.Report:
     """Backtest the model against all baselines (or the two of the default)."""
     name, horizon, options = TASKS[task]
     began = time.perf_counter()
@@ -57,7 +59,7 @@ def run(task: str, folder: Path, *, jobs: int, resume: str | None, few: bool) ->
         print(f"  {done}/{total} {what} {time.perf_counter() - began:.0f} s", flush=True)
 
     return nb.backtest(
-        nb.NextPurchase(horizon_days=horizon),
+        nb.NextPurchase(horizon_days=horizon_days or horizon),
         orders_of(name, folder),
         baselines=None if few else "published",
         n_jobs=jobs,
@@ -157,7 +159,14 @@ def main() -> None:
         new_items(given.data)
         return
     began = time.perf_counter()
-    report = run(given.task, given.data, jobs=given.jobs, resume=given.resume, few=given.few)
+    report = run(
+        given.task,
+        given.data,
+        jobs=given.jobs,
+        resume=given.resume,
+        few=given.few,
+        horizon_days=given.horizon_days,
+    )
     tell(report)
     print(f"\n{time.perf_counter() - began:.0f} s")
 
