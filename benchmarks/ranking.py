@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--resume")
+    parser.add_argument("--horizon-days", type=int, help="of the model, instead of the task's")
     parser.add_argument(
         "--few", action="store_true", help="only popularity and personal frequency beside the model"
     )
