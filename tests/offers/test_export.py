@@ -234,3 +234,21 @@ def test_names_of_any_script_survive_every_file(shop, tmp_path):
         rows = list(csv.DictReader(io.StringIO(text)))
         key = next(k for k in ("customer_id", "external_id", "cuid") if k in rows[0])
         assert {"Ана", "Ștefan"} <= {row[key] for row in rows}, name
+
+
+def test_who_is_called_about_a_bathtub_hears_of_the_bathroom(sample_orders):
+    """The project on the call list is the one of the item that the call is about, where it is open."""
+    known = sample_orders.before("2026-03-01")
+    projects = nb.Projects().fit(nb.SequentialRules(level="category").fit(known))
+    bathroom = projects.items_.set_index("item_id").project["bathtub"]
+    now = projects.of(known)
+    several = now.groupby("customer_id").project.agg(set)
+    people = [c for c, names in several.items() if bathroom in names and len(names) > 1]
+    item = known.catalog.table.to_pandas().query("category == 'bathtub'").item_id.iloc[0]
+    rows = [{"customer_id": c, "item_id": item, "probability": 0.1} for c in people]
+    plan = OfferPlanner().plan(rows, as_of="2026-03-01", catalog=known.catalog)
+    calls = plan_files(plan, orders=known, projects=projects)["call_list.csv"].to_pandas()
+    assert len(calls) > 50
+    assert set(calls.project) == {bathroom}
+    mine = now[now.project == bathroom].set_index("customer_id").missing
+    assert all(row.missing == ", ".join(mine[row.customer_id]) for row in calls.itertuples())

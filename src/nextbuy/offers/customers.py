@@ -54,7 +54,10 @@ def call_list(plan: OfferPlan, orders: Orders, *, projects: Projects | None = No
         if rank > 1:
             others.setdefault(one, []).append(name)
     code = orders.codes(who.to_pylist(), of="customer")
-    project, stage, missing = _open_projects(projects, orders, code)
+    about = pc.coalesce(
+        one_array(first.column("category")), pc.cast(one_array(first.column("item_id")), pa.string())
+    )
+    project, stage, missing = _open_projects(projects, orders, code, about.to_pylist())
     table = pa.table(
         {
             "customer_id": first.column("customer_id"),
@@ -115,24 +118,36 @@ def last_purchases(orders: Orders) -> pa.Array:
 
 
 def _open_projects(
-    projects: Projects | None, orders: Orders, code: NDArray[np.int64]
+    projects: Projects | None, orders: Orders, code: NDArray[np.int64], about: list[str]
 ) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Give the likeliest open project of each customer code: its name, how far it is, what is missing."""
+    """Give the open project that each call is `about`, else the likeliest: its name, stage, what is missing."""
     if projects is None:
         empty = pa.nulls(len(code), pa.string())
         return empty, empty, empty
     import narwhals as nw
 
     found = nw.from_native(projects.of(orders), eager_only=True)
-    people, first = np.unique(orders.codes(found["customer_id"].to_list(), of="customer"), return_index=True)
-    row = np.full(orders.n_customers + 1, -1)
-    row[people] = first
-    mine = row[code]
+    items = nw.from_native(projects.items_, eager_only=True)
+    home = {str(item): name for name, item in items.select("project", "item_id").iter_rows()}
+    names = [str(v) for v in found["project"].to_list()]
+    who = orders.codes(found["customer_id"].to_list(), of="customer").tolist()
+    row: dict[tuple[int, str], int] = {}
+    for place, (person, name) in enumerate(zip(who, names, strict=True)):
+        row[person, name] = place
+        row.setdefault((person, ""), place)  # rows come likeliest first within a customer
+    mine = np.array(
+        [
+            row.get((person, home.get(what, "")), row.get((person, ""), -1))
+            for person, what in zip(code.tolist(), about, strict=True)
+        ],
+        np.int64,
+    )
     mine[code < 0] = -1
-    take_ = pa.array(mine, mask=mine < 0)
-    missing = [", ".join(str(i).replace("_", " ") for i in items) for items in found["missing"].to_list()]
-    columns = (found["project"].to_list(), found["stage"].to_list(), missing)
-    project, stage, lack = (pa.array([str(v) for v in values], pa.string()).take(take_) for values in columns)
+    missing = [", ".join(str(i).replace("_", " ") for i in lack) for lack in found["missing"].to_list()]
+    columns = (names, [str(v) for v in found["stage"].to_list()], missing)
+    project, stage, lack = (
+        pa.array(values, pa.string()).take(pa.array(mine, mask=mine < 0)) for values in columns
+    )
     return project, stage, lack
 
 
