@@ -193,6 +193,13 @@ def test_a_finished_plan_is_not_overwritten(finished, words, nextbuy):
     assert _bytes(finished) == before
 
 
+def test_an_unknown_adapter_is_refused_at_once(scored, tmp_path, nextbuy):
+    """A misspelt adapter ends the command before anything is read."""
+    code, _, err = nextbuy("plan", "--predictions", scored, "--adapter", "klavio", "--out", tmp_path / "x")
+    assert (code, "Did you mean 'klaviyo'?" in err) == (3, True)
+    assert not (tmp_path / "x").exists()
+
+
 def test_no_run_no_plan(tmp_path, source, nextbuy):
     """Predictions that are not there, or a directory that is no run, are refused."""
     code, _, err = nextbuy(
@@ -205,7 +212,7 @@ def test_no_run_no_plan(tmp_path, source, nextbuy):
         "--out",
         tmp_path / "x",
     )
-    assert (code, "No file matches" in err) == (3, True)
+    assert (code, "there is no such directory or file" in err) == (2, True)
     code, _, err = nextbuy("plan", *source, "--predictions", tmp_path, "--out", tmp_path / "x")
     assert code == 3
     assert "no nextbuy run" in err

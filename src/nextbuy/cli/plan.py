@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from nextbuy.orders import Orders
 
-Names = Annotated[tuple[str, ...], Parameter(negative="", metavar="NAME")]
+Names = Annotated[tuple[str, ...], Parameter(negative="", metavar="NAME", show_default=False)]
 
 
 def plan(
@@ -74,10 +74,12 @@ def plan(
     import nextbuy as nb
     from nextbuy.cli.frames import digest_of
     from nextbuy.cli.offers import read_policy
+    from nextbuy.offers.adapters import check_adapters
     from nextbuy.orders import read_catalog
     from nextbuy.storage import write_run
     from nextbuy.storage.plans import as_files, table_checksum
 
+    check_adapters(adapter)
     rows, at, version, horizon = _predictions(predictions, moment(as_of, "--as-of"))
     rules = read_policy(policy, horizon_days=horizon)
     tables = {
@@ -153,6 +155,11 @@ def _predictions(place: str, as_of: str | None) -> tuple[pa.Table, str, str | No
         rows = pq.read_table(path / "predictions.parquet")
         horizon = (manifest["inputs"].get("policy") or {}).get("horizon_days", 30)
         return rows, day(as_of or manifest["as_of"]), manifest["model_version"], horizon
+    if not path.exists() and not set(place) & set("*?["):
+        raise Stopped(
+            f"--predictions {place}: there is no such directory or file. Make one: nextbuy score --out.",
+            USAGE,
+        )
     if as_of is None:
         raise Stopped(
             f"--predictions {place} is no directory of `nextbuy score`; a file needs --as-of DATE.", USAGE

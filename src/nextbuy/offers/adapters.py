@@ -145,6 +145,15 @@ ADAPTERS: dict[str, tuple[str, Callable[[OfferPlan], bytes]]] = {
 }
 
 
+def check_adapters(names: Sequence[str]) -> None:
+    """Refuse a name that is no adapter's, with the nearest one."""
+    for name in names:
+        if name not in ADAPTERS:
+            close = nearest(name, ADAPTERS, most=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise InputError(f"There is no adapter {name!r}.{hint} Known: {', '.join(ADAPTERS)}.")
+
+
 def adapter_files(plan: OfferPlan, names: Sequence[str]) -> dict[str, bytes]:
     """Give the files of the adapters asked for, by file name.
 
@@ -153,11 +162,7 @@ def adapter_files(plan: OfferPlan, names: Sequence[str]) -> dict[str, bytes]:
     InputError
         When there is no such adapter.
     """
-    for name in names:
-        if name not in ADAPTERS:
-            close = nearest(name, ADAPTERS, most=1)
-            hint = f" Did you mean {close[0]!r}?" if close else ""
-            raise InputError(f"There is no adapter {name!r}.{hint} Known: {', '.join(ADAPTERS)}.")
+    check_adapters(names)
     return {ADAPTERS[name][0]: ADAPTERS[name][1](plan) for name in dict.fromkeys(names)}
 
 
