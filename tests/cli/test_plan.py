@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -191,6 +192,34 @@ def test_a_finished_plan_is_not_overwritten(finished, words, nextbuy):
     assert code == 3
     assert "--overwrite" in err
     assert _bytes(finished) == before
+
+
+def test_stdout_is_the_commands_own(tmp_path):
+    """With --json stdout is one JSON document, also where the solver of small plans prints lines of its own."""
+    rng = np.random.default_rng(5)
+    rows = {"customer_id": [f"C{i // 5}" for i in range(40)], "item_id": [f"I{i % 5}" for i in range(40)]}
+    pd.DataFrame(rows | {"probability": rng.random(40).round(2)}).to_csv(tmp_path / "p.csv", index=False)
+    items = {
+        "item_id": [f"I{i}" for i in range(5)],
+        "price": [10, 20, 30, 40, 50],
+        "unit_margin": [5, 8, 21, 30, 20],
+    }
+    pd.DataFrame(items).to_csv(tmp_path / "items.csv", index=False)
+    rules = ["budget = 3.0", "discount = 0.02", "max_per_item = 4", "quiet_days = 1", "max_per_customer = 3"]
+    (tmp_path / "policy.toml").write_text("\n".join([*rules, "[channels]", "e = 0.05"]))
+    words = [
+        "--predictions",
+        "p.csv",
+        "--catalog",
+        "items.csv",
+        "--policy",
+        "policy.toml",
+        "--as-of",
+        "2026-06-01",
+    ]
+    command = [sys.executable, "-m", "nextbuy.cli", "plan", *words, "--out", "plan", "--json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, text=True)
+    assert json.loads(done.stdout)["manifest"]["plan"]["counts"]["total"] == 40
 
 
 def test_an_unknown_adapter_is_refused_at_once(scored, tmp_path, nextbuy):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nextbuy.storage import Plan
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from nextbuy.offers import OfferPolicy
+    from nextbuy.offers import OfferPlan, OfferPolicy
     from nextbuy.orders import Orders
 
 
@@ -20,24 +20,26 @@ def read_policy(path: str | None, *, horizon_days: int) -> OfferPolicy:
     return nb.OfferPolicy(horizon_days=horizon_days) if path is None else nb.OfferPolicy.from_toml(path)
 
 
+def plan_offers(policy: OfferPolicy, predictions: pa.Table, **given: Any) -> OfferPlan:
+    """Plan, with nothing on stdout."""
+    import nextbuy as nb
+    from nextbuy.cli.silence import silenced
+
+    with silenced():
+        return nb.OfferPlanner(policy).plan(predictions, **given)
+
+
 def planned(
     predictions: pa.Table, orders: Orders, *, policy: OfferPolicy, as_of: str, version: str, run_id: str
 ) -> Plan:
     """Give what is offered and what is not, each with its reason; control customers are not delivered."""
-    import nextbuy as nb
+    from nextbuy.storage.plans import facts_of
 
-    plan = nb.OfferPlanner(policy).plan(
-        predictions, catalog=orders.catalog, as_of=as_of, model_version=version, run_id=run_id
+    plan = plan_offers(
+        policy, predictions, catalog=orders.catalog, as_of=as_of, model_version=version, run_id=run_id
     )
     return Plan(
         tables={"offers": plan.offers_table, "suppressed": plan.suppressed_table},
         delivery={"offers": plan.delivery_table},
-        # as_of, model_version and policy stand among the inputs
-        facts={"counts": plan.counts}
-        | {
-            name: value
-            for name, value in plan.facts.items()
-            if name not in {"as_of", "model_version", "policy"}
-        }
-        | {"notes": list(plan.notes)},
+        facts=facts_of(plan),
     )

@@ -73,7 +73,7 @@ def plan(
     """
     import nextbuy as nb
     from nextbuy.cli.frames import digest_of
-    from nextbuy.cli.offers import read_policy
+    from nextbuy.cli.offers import plan_offers, read_policy
     from nextbuy.offers.adapters import check_adapters
     from nextbuy.orders import read_catalog
     from nextbuy.storage import write_run
@@ -116,7 +116,8 @@ def plan(
         occasions = None
         if days or born is not None:
             occasions = nb.occasion_calendar(as_of=at, days=rules.plan_days, holidays=days, birthdays=born)
-        plan = nb.OfferPlanner(rules).plan(
+        plan = plan_offers(
+            rules,
             given,
             as_of=at,
             catalog=catalog,

@@ -98,17 +98,20 @@ def as_files(
     """Give all that a plan is written as."""
     from nextbuy.offers.export import FOR_PEOPLE, plan_files
 
-    # as_of, model_version and policy stand among the inputs
-    facts = {
-        name: value for name, value in plan.facts.items() if name not in {"as_of", "model_version", "policy"}
-    }
     return Plan(
         tables={"offers": plan.offers_table, "suppressed": plan.suppressed_table},
-        facts={"counts": plan.counts} | facts | {"notes": list(plan.notes)},
+        facts=facts_of(plan),
         files={"offers.csv": plan.delivery_table, "suppressed.csv": plan.suppressed_table}
         | plan_files(plan, orders=orders, projects=projects, links=links, adapters=adapters),
         for_people=FOR_PEOPLE,
     )
+
+
+def facts_of(plan: OfferPlan) -> dict[str, Any]:
+    """Give a plan's counts, figures and notes for a manifest, without those that stand among its inputs."""
+    inputs = {"as_of", "model_version", "policy"}
+    facts = {name: value for name, value in plan.facts.items() if name not in inputs}
+    return {"counts": plan.counts} | facts | {"notes": list(plan.notes)}
 
 
 def table_checksum(table: pa.Table) -> str:
