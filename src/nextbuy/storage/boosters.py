@@ -8,7 +8,14 @@ import zipfile
 from typing import Any
 
 # beyond these only what skops itself holds to be safe
-TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
+TRUSTED = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    # later releases of skops trust these themselves
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.loss.HalfBinomialLoss",
+)
 _ADDRESS = re.compile(r'"__id__": (\d+)')
 _NAMED = re.compile(r'(?<="__id__": )\d+|\d+(?=\.npy)')
 _NAMES = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")

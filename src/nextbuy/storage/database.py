@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 import narwhals as nw
+import pyarrow as pa
 
 from nextbuy.orders.database import in_transaction, is_database, safe_address
 from nextbuy.orders.errors import InputError
@@ -65,6 +66,10 @@ def write_database(frame: Any, address: str, *, table: str, mode: Mode = "create
         raise InputError(
             f"{safe_address(address)}: a {type(frame).__name__} is no frame that can be written."
         ) from error
+
+    for number, field in enumerate(rows.schema):
+        if pa.types.is_null(field.type):  # no database knows a column without a type
+            rows = rows.set_column(number, field.name, pa.nulls(rows.num_rows, pa.string()))
 
     def work(cursor: Any) -> None:
         cursor.adbc_ingest(table, rows, mode=mode)
