@@ -8,7 +8,7 @@ import nextbuy as nb
 from nextbuy.mining.exposures import purchases
 from nextbuy.predict.candidates import Candidates
 from nextbuy.predict.drift import levels
-from nextbuy.predict.heads import deal_by_count
+from nextbuy.predict.order import by_count, deal
 
 CUSTOMERS, ITEMS, DAYS = 600, 120, 240
 START = pd.Timestamp("2025-01-01")
@@ -71,7 +71,7 @@ def test_dealing_keeps_each_customers_probabilities():
     chance = np.array([0.6, 0.1, 0.2, 0.3, 0.05])
     empty = np.zeros(0)
     made = Candidates(customer, customer, days[:, None], days, ("pair_days",), empty, empty, empty, ())
-    assert deal_by_count(made, chance) == pytest.approx([0.1, 0.2, 0.6, 0.05, 0.3], rel=1e-6)
+    assert deal(customer, chance, by_count(made)) == pytest.approx([0.1, 0.2, 0.6, 0.05, 0.3], rel=1e-6)
 
 
 @pytest.mark.parametrize("factor", [1.0, 2.0])

@@ -9,7 +9,7 @@ import numpy as np
 
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
 from nextbuy.predict.features import rank_within
-from nextbuy.predict.heads import deal_by_count
+from nextbuy.predict.order import by_count, deal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from nextbuy.predict.heads import Head
     from nextbuy.predict.history import History, Timeline
 
-    Seen = tuple[Candidates, NDArray[np.bool_]]
+    Bought = tuple[NDArray[np.int64], NDArray[np.int64]]
+    Seen = tuple[Candidates, NDArray[np.int64]]
 
 FEWEST_CUSTOMERS = 200  # with orders in the days that judge
 MOST_DAYS = 14
@@ -29,15 +30,21 @@ PLACES = 10
 LEVEL_DAYS, LASTING = 14, 0.5
 
 
-def bought_between(events: Purchases, start: int, stop: int) -> NDArray[np.int64]:
-    """Pairs (customer x items + item) bought from day `start` on, before day `stop`; sorted."""
+def bought_between(events: Purchases, start: int, stop: int) -> Bought:
+    """Pairs (customer x items + item) bought from day `start` on, before day `stop`, sorted; and on how many days."""
     rows = (events.day >= start) & (events.day < stop)
-    return np.unique(events.customer[rows].astype(np.int64) * events.n_items + events.item[rows])
+    key = events.customer[rows].astype(np.int64) * events.n_items + events.item[rows]
+    return np.unique(key, return_counts=True)
 
 
-def label(candidates: Candidates, bought: NDArray[np.int64], n_items: int) -> NDArray[np.bool_]:
-    """Say which candidates were bought."""
-    return np.isin(candidates.customer * n_items + candidates.item, bought)
+def times_bought(candidates: Candidates, bought: Bought, n_items: int) -> NDArray[np.int64]:
+    """On how many days each candidate was bought."""
+    keys, days = bought
+    asked = candidates.customer * n_items + candidates.item
+    if not len(keys):
+        return np.zeros(len(asked), np.int64)
+    at = np.minimum(np.searchsorted(keys, asked), len(keys) - 1)
+    return np.where(keys[at] == asked, days[at], 0)
 
 
 def days_to_judge(timeline: Timeline, cut: int, *, horizon_days: int) -> int:
@@ -88,13 +95,13 @@ class LastDays:
     ----------
     history : History
     sources : Sources
-    bought : ndarray of int64
-        Pairs (customer x items + item).
+    bought : tuple of ndarray of int64
+        Pairs (customer x items + item), and on how many days.
     """
 
     history: History
     sources: Sources
-    bought: NDArray[np.int64]
+    bought: Bought
 
     @classmethod
     def of(cls, timeline: Timeline, sources: Sources, start: int, stop: int) -> LastDays:
@@ -105,9 +112,9 @@ class LastDays:
         return cls(few.before(start), sources, bought_between(few.events, start, stop))
 
     def candidates(self, made: Callable[[History, Sources], Candidates]) -> Seen:
-        """Make candidates as of then, and say which were bought."""
+        """Make candidates as of then, and count the days on which they were bought."""
         candidates = made(self.history, self.sources)
-        return candidates, label(candidates, self.bought, self.history.n_items)
+        return candidates, times_bought(candidates, self.bought, self.history.n_items)
 
 
 def keep_up(repeat: Head, new: Head, newest: Callable[[], Head], last: LastDays) -> tuple[Head, Head, str]:
@@ -135,16 +142,17 @@ def keep_up(repeat: Head, new: Head, newest: Callable[[], Head], last: LastDays)
         new = replace(new, by_count=new.model is not None)
     fresh = last.candidates(new_candidates)
     chances = [head.probability(c).sum() for head, (c, _) in ((repeat, seen), (new, fresh))]
-    bought = [label.sum() + 0.5 for _, label in (seen, fresh)]
+    bought = [(times > 0).sum() + 0.5 for _, times in (seen, fresh)]
     ratio = np.array(bought) / sum(bought) * sum(chances) / np.maximum(chances, 1e-9)
     return replace(repeat, odds=float(ratio[0])), replace(new, odds=float(ratio[1])), drift
 
 
 def _counts_ahead(head: Head, seen: Seen) -> float:
     """By how many standard errors counts rank what was bought better than the head does."""
-    candidates, bought = seen
+    candidates, times = seen
+    bought = times > 0
     chance = head.probability(candidates)
-    dealt = deal_by_count(candidates, chance)
+    dealt = deal(candidates.customer, chance, by_count(candidates))
     ahead = _gain(candidates, dealt, bought) - _gain(candidates, chance, bought)
     ahead = ahead[np.bincount(candidates.customer, bought, minlength=len(ahead)) > 0]
     spread = ahead.std(ddof=1) if len(ahead) > 1 else 0.0

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from nextbuy.predict.items import Items
 
 HALF_LIVES_DAYS = (7, 30, 90, 365)
+KEPT_A_VISIT = (0.5, 0.8, 0.93)
 
 
 def customer_columns(history: History, customer: NDArray) -> dict[str, NDArray]:
@@ -46,6 +47,30 @@ def visits_ahead(
     return ahead
 
 
+def habit_columns(history: History) -> dict[str, NDArray]:
+    """How much of what each customer buys was bought before, ever and lately, and how large a recent basket is."""
+    h, c = history, history.customers
+    e, n = h.events, h.n_customers
+    again, days = ~e.first, h.cut - e.day
+    recent = c.visits[e.customer] - h.visit <= 3
+
+    def share(rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+        bought = np.bincount(e.customer[rows], minlength=n)
+        repeated: NDArray[np.float64] = (np.bincount(e.customer[rows & again], minlength=n) + 1) / (
+            bought + 3
+        )
+        return repeated
+
+    columns = {
+        "customer_repeat_share": share(np.ones(len(again), dtype=bool)),
+        "customer_repeat_share_90": share(days <= 90),
+        "customer_repeat_share_recent": share(recent),
+        "customer_recent_basket": np.bincount(e.customer[recent], minlength=n) / np.clip(c.visits, 1, 3),
+        "customer_age_days": h.cut - c.first_day,
+    }
+    return {name: column[h.customer].astype(np.float32) for name, column in columns.items()}
+
+
 def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[str, NDArray]:
     """How often and how lately the customer bought the item: one row for each pair of the history."""
     h, c = history, history.customers
@@ -58,6 +83,11 @@ def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[s
     # a gamma-Poisson rate of repeats, shrunk to the item's own (worth 90 days)
     usual = items.intervals.gaps / np.maximum(items.buyers * items.age_days / 2, 1.0)
     rate = (n - 1 + 90 * usual[h.item]) / (known + 90)
+    ahead = visits_ahead(h, items, h.customer, horizon_days=horizon_days)
+    # the same from the last 90 days
+    lately = (c.visits_90 + 60 * items.orders_per_day) / (np.clip(h.cut - c.first_day, 0, 90) + 60)
+    ahead_90 = lately[h.customer] * horizon_days
+    share_90 = decayed["pair_decayed_90"] / (c.visits_decayed[h.customer] + 0.5)
     columns = {
         "closed_form": -np.expm1(-rate * horizon_days),
         "pair_days": n,
@@ -69,10 +99,17 @@ def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[s
         "pair_share_visits": n / np.maximum(visits, 1),
         "pair_visits_since": visits - 1 - h.last_visit,
         "pair_rate": n / np.maximum(known, 1),
+        **{f"pair_kept_{round(100 * keep)}": h.decayed_by_visit(keep) for keep in KEPT_A_VISIT},
+        "pair_in_last": (h.last_visit == visits - 1) * 1.0,
+        "visits_ahead": ahead,
+        "visits_ahead_90": ahead_90,
+        "pair_expected": n / np.maximum(visits, 1) * ahead,
+        "pair_expected_90": share_90 * ahead_90,
+        "pair_share_visits_90": share_90,
         "pair_rank_90": rank_within(h.customer, decayed["pair_decayed_90"]),
         "pair_rank_days": rank_within(h.customer, n + 1e-6 * h.last_day),
     }
-    return {name: column.astype(np.float32) for name, column in columns.items()}
+    return {name: column.astype(np.float32) for name, column in columns.items()} | habit_columns(h)
 
 
 def rank_within(group: NDArray, value: NDArray) -> NDArray[np.int64]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from threadpoolctl import threadpool_limits
+
+from nextbuy.predict.order import LEARNED, by_count, deal, standard, surprise
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,8 +19,37 @@ FEWEST_BOUGHT = (
     100  # fewer positive examples than this teach a booster nothing that the closed form does not know
 )
 MOST_ROWS = 300_000  # more of them change nDCG by less than its noise (docs/decisions)
-TREES, RATE, LEAVES, LEAF, GRID = 100, 0.08, 8, 100, 127
+GRID = 127
 BOUGHT_A_TREE = 20  # 100 trees on 108 purchases were certain of what never came (docs/decisions)
+
+
+class Shape(NamedTuple):
+    """How a booster is grown; each split sees a random `share` of the features."""
+
+    trees: int
+    rate: float
+    leaves: int
+    leaf: int
+    share: float
+
+    def grow(self, kind: Any, bought: int, random_state: int) -> Any:
+        """Make a booster with a tree for each 20 purchases, and no more than that."""
+        return kind(
+            max_iter=min(self.trees, bought // BOUGHT_A_TREE),
+            learning_rate=self.rate,
+            max_leaf_nodes=self.leaves,
+            min_samples_leaf=self.leaf,
+            max_features=self.share,
+            early_stopping=False,
+            random_state=random_state,
+        )
+
+
+REPEAT, NEW, ORDER = (
+    Shape(150, 0.06, 15, 200, 0.3),
+    Shape(100, 0.08, 8, 100, 1.0),
+    Shape(100, 0.08, 8, 200, 0.3),
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +61,8 @@ class Head:
     names : tuple of str
         Features, in order.
     model : HistGradientBoostingClassifier or None
+    order : HistGradientBoostingRegressor or None
+        What deals each customer's probabilities out (see `order`); None: each row keeps its own.
     bought : int
         Positive examples seen.
     edges : (features, 2 * GRID) ndarray of float32
@@ -42,6 +75,7 @@ class Head:
 
     names: tuple[str, ...]
     model: Any
+    order: Any
     bought: int
     edges: NDArray[np.float32]
     by_count: bool = False
@@ -49,45 +83,53 @@ class Head:
 
     @classmethod
     def fit(
-        cls, parts: list[tuple[Candidates, NDArray[np.bool_]]], *, random_state: int, n_jobs: int = 1
+        cls,
+        parts: list[tuple[Candidates, NDArray[np.int64]]],
+        *,
+        shape: Shape = NEW,
+        ordered: bool = False,
+        random_state: int,
+        n_jobs: int = 1,
     ) -> Self:
-        """Learn from candidates of past cut-offs and whether they were bought.
+        """Learn from candidates of past cut-offs and on how many days they were bought; the order too if `ordered`.
 
         Where there are many rows, negatives are sampled with inverse weights; each customer counts by the square
         root of their rows, so that a few shops with thousands of items do not speak for all.
         """
         names = parts[0][0].names if parts else ("closed_form",)
-        bought = int(sum(label.sum() for _, label in parts))
-        total = sum(len(label) for _, label in parts)
+        bought = int(sum((times > 0).sum() for _, times in parts))
+        total = sum(len(times) for _, times in parts)
         if bought < FEWEST_BOUGHT or bought == total:
-            return cls(names, None, bought, np.zeros((0, 0), np.float32))
+            return cls(names, None, None, bought, np.zeros((0, 0), np.float32))
         random = np.random.default_rng(random_state)
         share = min(1.0, max(MOST_ROWS - bought, 2 * bought) / (total - bought))
-        features, labels, weights = [], [], []
-        for candidates, label in parts:
+        features, labels, weights, wonder = [], [], [], []
+        for candidates, times in parts:
             rows = np.bincount(candidates.customer)[candidates.customer]
+            label = times > 0
             keep = label | (random.random(len(label)) < share)
             features.append(candidates.features[keep])
             labels.append(label[keep])
             weights.append((np.where(label, 1.0, 1 / share) / np.sqrt(rows))[keep])
-        matrix, label = np.concatenate(features), np.concatenate(labels)
+            wonder.append(surprise(candidates.customer, times)[keep])
+        matrix, label, weight = np.concatenate(features), np.concatenate(labels), np.concatenate(weights)
         edges = grid_edges(matrix, label)
-        from sklearn.ensemble import HistGradientBoostingClassifier
+        snapped = snap(matrix, edges)
+        from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-        model = HistGradientBoostingClassifier(
-            max_iter=min(TREES, bought // BOUGHT_A_TREE),
-            learning_rate=RATE,
-            max_leaf_nodes=LEAVES,
-            min_samples_leaf=LEAF,
-            early_stopping=False,
-            random_state=random_state,
-        )
+        order = None
         with threadpool_limits(n_jobs, user_api="openmp"):
-            model.fit(snap(matrix, edges), label, np.concatenate(weights))
-        return cls(names, model, bought, edges)
+            model = shape.grow(HistGradientBoostingClassifier, bought, random_state)
+            model.fit(snapped, label, weight)
+            if ordered:
+                target = np.concatenate(wonder)
+                some = np.isfinite(target)
+                order = ORDER.grow(HistGradientBoostingRegressor, bought, random_state)
+                order.fit(snapped[some], target[some], weight[some])
+        return cls(names, model, order, bought, edges)
 
-    def probability(self, candidates: Candidates) -> NDArray[np.float64]:
-        """Chance of being bought within the horizon, one a candidate."""
+    def chance(self, candidates: Candidates) -> NDArray[np.float64]:
+        """Chance of being bought within the horizon, each candidate by itself."""
         if not len(candidates.item):
             return np.zeros(0)
         if self.model is None:
@@ -97,24 +139,19 @@ class Head:
                 chance = self.model.predict_proba(snap(candidates.features, self.edges))[:, 1]
         if self.odds != 1.0:
             chance = self.odds * chance / (1 - chance + self.odds * chance)
-        return deal_by_count(candidates, chance) if self.by_count else chance
+        return chance
 
-
-def deal_by_count(candidates: Candidates, chance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give each customer's highest probability to what they bought on most days, and so on; ties as they were.
-
-    New items are dealt by how many customers ever bought them.
-    """
-    column = "pair_days" if "pair_days" in candidates.names else "item_buyers"
-    count = candidates.features[:, candidates.names.index(column)]
-    by = np.lexsort((-chance, candidates.customer))
-    first = np.searchsorted(candidates.customer, candidates.customer)  # sorted by customer
-    out = np.empty_like(chance)
-    # equal chances would leave the order to the items' codes
-    out[np.lexsort((-chance, -count, candidates.customer))] = chance[by] * (
-        1 - 1e-9 * (np.arange(len(by)) - first)
-    )
-    return out
+    def probability(self, candidates: Candidates) -> NDArray[np.float64]:
+        """Chance of being bought within the horizon, dealt out among all candidates of each customer."""
+        chance = self.chance(candidates)
+        if self.by_count:
+            return deal(candidates.customer, chance, by_count(candidates))
+        if self.model is None or self.order is None or not len(chance):
+            return chance
+        with threadpool_limits(1, user_api="openmp"):
+            learned = self.order.predict(snap(candidates.features, self.edges))
+        customer = candidates.customer
+        return deal(customer, chance, standard(customer, chance) + LEARNED * standard(customer, learned))
 
 
 def grid_edges(features: NDArray[np.float32], label: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -81,7 +81,8 @@ class History:
         self.count = np.diff(np.append(self.starts, len(rows)))
         last = self.starts + self.count - 1
         self.first_day, self.last_day = self._day[self.starts], self._day[last]
-        self.last_visit = timeline.visit[rows][last]
+        self._visit = timeline.visit[rows]
+        self.last_visit = self._visit[last]
         self.visit = timeline.visit[known]
 
     def __len__(self) -> int:
@@ -94,6 +95,11 @@ class History:
     def decayed(self, half_life_days: float) -> NDArray[np.float64]:
         """Purchase days of each pair, each worth half as much every `half_life_days`."""
         return self.sum(np.exp2((self._day - self.cut) / half_life_days))
+
+    def decayed_by_visit(self, keep: float) -> NDArray[np.float64]:
+        """Purchase days of each pair, each worth `keep` times as much for every order day of the customer since."""
+        since = self.customers.visits[self._customer] - 1 - self._visit
+        return self.sum(np.float64(keep) ** since.astype(np.float64))
 
     @cached_property
     def log_gaps(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -143,6 +149,8 @@ class Customers:
         Different items bought.
     visits_30, visits_90 : ndarray of int64
         Order days in the last 30 and 90 days.
+    visits_decayed : ndarray of float64
+        Order days, each worth half as much every 90 days.
     """
 
     visits: NDArray[np.int64]
@@ -152,6 +160,7 @@ class Customers:
     items: NDArray[np.int64]
     visits_30: NDArray[np.int64]
     visits_90: NDArray[np.int64]
+    visits_decayed: NDArray[np.float64]
 
     @classmethod
     def of(cls, history: History) -> Customers:
@@ -173,4 +182,5 @@ class Customers:
             np.bincount(history.customer, minlength=n),
             np.bincount(c[d >= cut - 30], minlength=n),
             np.bincount(c[d >= cut - 90], minlength=n),
+            np.bincount(c, np.exp2((d - cut) / 90), n).astype(np.float64),
         )

@@ -11,9 +11,9 @@ import numpy as np
 from nextbuy.mining.exposures import NEVER
 from nextbuy.mining.links import frequent, mine
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
-from nextbuy.predict.drift import LastDays, bought_between, days_to_judge, keep_up, label, levels
+from nextbuy.predict.drift import LastDays, bought_between, days_to_judge, keep_up, levels, times_bought
 from nextbuy.predict.ease import Ease
-from nextbuy.predict.heads import Head
+from nextbuy.predict.heads import NEW, REPEAT, Head
 from nextbuy.predict.items import Items
 from nextbuy.predict.triggers import FIGURES, Links
 
@@ -68,8 +68,8 @@ def learn(
     kept = days_to_judge(some, cut, horizon_days=horizon_days)
     cuts = [cut - kept - j * horizon_days for j in range(1, CUTOFFS + 1)]
     cuts = [c for c in cuts if c - start >= max(SHORTEST_HISTORY_DAYS, horizon_days)]
-    repeats: list[tuple[Candidates, NDArray[np.bool_]]] = []
-    news: list[tuple[Candidates, NDArray[np.bool_]]] = []
+    repeats: list[tuple[Candidates, NDArray[np.int64]]] = []
+    news: list[tuple[Candidates, NDArray[np.int64]]] = []
     links: tuple[Links, ...] = ()
     if cuts:
         links = mine_links(
@@ -83,16 +83,17 @@ def learn(
         bought = bought_between(some.events, past, past + horizon_days)
         for made, into in ((repeat_candidates, repeats), (new_candidates, news)):
             candidates = made(history, sources)
-            into.append((candidates, label(candidates, bought, history.n_items)))
+            into.append((candidates, times_bought(candidates, bought, history.n_items)))
     fit = partial(Head.fit, random_state=random_state, n_jobs=n_jobs)
-    repeat, new, drift = fit(repeats), fit(news), ""
+    fit_repeat = partial(fit, shape=REPEAT, ordered=True)
+    repeat, new, drift = fit_repeat(repeats), fit(news, shape=NEW), ""
     if kept and repeat.model is not None:
         sources = gather(
             timeline.before(cut - kept), links, horizon_days=horizon_days, category=category, durable=durable
         )
         last = LastDays.of(some, sources, cut - kept, cut)
         # what older cut-offs taught may no longer hold: the newest alone knows least of the past
-        repeat, new, drift = keep_up(repeat, new, lambda: fit(repeats[:1]), last)
+        repeat, new, drift = keep_up(repeat, new, lambda: fit_repeat(repeats[:1]), last)
     if cuts and not drift:
         again, fresh = levels(timeline.events, cut, cuts, horizon_days=horizon_days)
         repeat, new = replace(repeat, odds=again), replace(new, odds=fresh)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     Ids = Sequence[Any]
 
 KINDS = ("all", "new", "repeat")
+OTHER_FIGURES = "This model was written by a version of nextbuy that looked at other figures. Fit it again."
 BLOCK = 10_000  # customers answered at once: about 500 MB
 
 
@@ -384,17 +385,15 @@ class NextPurchase(BaseEstimator):
         sources = Sources(
             Items.from_state(state["items"]), Ease.from_state(state["ease"]), links, self.horizon_days
         )
-        repeat, new = (
-            Head(**{**head, "names": tuple(head["names"])})
-            for head in (state["heads"]["repeat"], state["heads"]["new"])
-        )
+        heads = [state["heads"]["repeat"], state["heads"]["new"]]
+        if any(set(head) != {f.name for f in fields(Head)} for head in heads):
+            raise InputError(OTHER_FIGURES)
+        repeat, new = (Head(**{**head, "names": tuple(head["names"])}) for head in heads)
         cutoffs = tuple(int(c) for c in state["cutoffs"])
         self.learned_ = Learned(sources, repeat, new, cutoffs, state["drift"])
         self._finish()
         nobody = self._timeline.of_customers(np.zeros(0, np.int64)).before(self._cut)
         for head, made in ((repeat, repeat_candidates), (new, new_candidates)):
             if head.model is not None and head.names != made(nobody, sources).names:
-                raise InputError(
-                    "This model was written by a version of nextbuy that looked at other figures. Fit it again."
-                )
+                raise InputError(OTHER_FIGURES)
         return self

@@ -52,8 +52,7 @@ def source_shares(head: Head, candidates: Candidates, row: int, average: Candida
     Lundberg and Lee, "A unified approach to interpreting model predictions", NeurIPS 2017.
     """
     repeat = bool(candidates.pair[row] >= 0)
-    chance = head.probability(_pick(candidates, np.array([row])))[0] if not head.by_count else None
-    if chance is None or head.model is None:
+    if head.by_count or head.model is None:
         return _without_model(head, candidates, row, repeat=repeat)
     ruled = bool((candidates.trigger[row] >= 0).any())
     groups = np.array([source_of(name, repeat=repeat, ruled=ruled) for name in candidates.names])
@@ -65,6 +64,8 @@ def source_shares(head: Head, candidates: Candidates, row: int, average: Candida
     mask = known[:, [names.index(group) for group in groups]].astype(bool)
     mixed = np.where(mask[:, None, :], candidates.features[row], background).reshape(-1, len(groups))
     mean = _probability(head, candidates, row, mixed).reshape(2**many, -1).mean(axis=1)
+    # the customer's probabilities are dealt out in a learned order: the parts are those of what was dealt
+    mean *= _listed(head, candidates, row) / max(float(mean[-1]), 1e-12)
     return {AVERAGE: float(mean[0])} | dict(zip(names, _shapley(mean, known).tolist(), strict=True))
 
 
@@ -86,7 +87,7 @@ def _probability(
     head: Head, candidates: Candidates, row: int, features: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     made = replace(_pick(candidates, np.full(len(features), row)), features=features.astype(np.float32))
-    return head.probability(made)
+    return head.chance(made)
 
 
 def _pick(candidates: Candidates, rows: NDArray[np.int64]) -> Candidates:
@@ -102,10 +103,15 @@ def _pick(candidates: Candidates, rows: NDArray[np.int64]) -> Candidates:
     )
 
 
+def _listed(head: Head, candidates: Candidates, row: int) -> float:
+    """The probability that the list shows, which may depend on the customer's other candidates."""
+    mine = np.flatnonzero(candidates.customer == candidates.customer[row])
+    return float(head.probability(_pick(candidates, mine))[np.searchsorted(mine, row)])
+
+
 def _without_model(head: Head, candidates: Candidates, row: int, *, repeat: bool) -> dict[str, float]:
     """Give the parts of a closed form, whose hazards add up; counts alone are one source."""
-    mine = np.flatnonzero(candidates.customer == candidates.customer[row])
-    chance = float(head.probability(_pick(candidates, mine))[np.flatnonzero(mine == row)[0]])
+    chance = _listed(head, candidates, row)
     if repeat:
         return {"repurchase": chance}
     hazard = -np.log1p(-min(float(candidates.closed_form[row]), 1 - 1e-9))
