@@ -81,7 +81,10 @@ def tell(report: nb.evaluate.Report) -> None:
             ahead = ""
             if (kind, row.model) in gains.index:
                 gain = gains.loc[kind, row.model]
-                ahead = f"{100 * gain['gain']:.1f} % ({100 * gain['low']:.1f} to {100 * gain['high']:.1f})"
+                if gain.notna().all():
+                    ahead = (
+                        f"{100 * gain['gain']:.1f} % ({100 * gain['low']:.1f} to {100 * gain['high']:.1f})"
+                    )
             cells = [
                 row.model,
                 f"{row.recall:.4f} ({row.recall_low:.4f} to {row.recall_high:.4f})",
