@@ -164,6 +164,7 @@ def test_the_future_changes_no_question(small_world, small_orders):
         ({"split": "last_basket", "min_baskets": 1}, "min_baskets=1"),
         ({"split": "last_basket", "min_baskets": 900}, "No customer has min_baskets=900"),
         ({"baselines": "all"}, "baselines='published'"),
+        ({"baselines": {"model": Popularity()}}, "cannot be called 'model'"),
         ({"k": 0}, "k=0"),
     ],
 )

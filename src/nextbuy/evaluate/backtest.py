@@ -147,6 +147,10 @@ def backtest(
     others = (
         baselines_named(baselines, horizon) if baselines is None or isinstance(baselines, str) else baselines
     )
+    if "model" in others:
+        raise InputError(
+            "A baseline cannot be called 'model', which is the model's own name. Try another name."
+        )
     contest = {"model": model, **others}
     answers = hold(orders, asked, contest, k=k, n_jobs=n_jobs, resume_dir=resume_dir, progress=progress)
     timed = split == "as_of"

@@ -69,7 +69,7 @@ class Report:
     verdict: str
     k: int
     horizon_days: int
-    gains: Any = None
+    gains: Any
     split: str = "as_of"
 
     def __repr__(self) -> str:
