@@ -135,7 +135,7 @@ def is_optimal(given_policy, seed):
     assert plan.offers.expected_value.sum() == pytest.approx(brute_force(predictions, contacts, policy))
 
 
-@settings(max_examples=60, **usual)
+@settings(max_examples=30, **usual)
 @given(policies, st.integers(0, 2**32 - 1))
 def test_small_plans_are_the_best_there_are(given_policy, seed):
     """No set of up to 8 candidates with any choice of days is worth more than the plan, log and caps included."""

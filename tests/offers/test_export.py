@@ -181,13 +181,13 @@ def test_customers_have_a_day_to_act_before(shop):
 
 
 def test_no_control_customer_is_in_a_file_that_goes_out(sample_orders):
-    """Of a plan for all customers of the sample, no name of the holdout stands in any file that is sent."""
+    """Of a plan for 1,500 customers of the sample, no name of the holdout stands in any file that is sent."""
     as_of = "2026-03-01"
     known = sample_orders.before(as_of)
     links = nb.SequentialRules(level="category").fit(known)
     projects = nb.Projects().fit(links)
     item = sample_orders.catalog.table.to_pandas().drop_duplicates("category").set_index("category").item_id
-    people = known.customer_ids.to_pylist()
+    people = known.customer_ids.to_pylist()[:1500]
     rows = pd.DataFrame({"customer_id": people * 2, "item_id": [item["bathtub"]] * len(people)
                          + [item["tap"]] * len(people), "probability": 0.1})  # fmt: skip
     policy = OfferPolicy(
@@ -198,7 +198,7 @@ def test_no_control_customer_is_in_a_file_that_goes_out(sample_orders):
     )
     plan = OfferPlanner(policy).plan(rows, as_of=as_of, catalog=sample_orders.catalog, occasions=days)
     held = set(plan.offers.customer_id[plan.offers.control])
-    assert len(held) > 1000
+    assert len(held) > 300
     files = plan_files(
         plan, orders=sample_orders, projects=projects, links=links.rules_, adapters=list(ADAPTERS)
     )
