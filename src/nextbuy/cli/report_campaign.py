@@ -44,14 +44,12 @@ def report_campaign(
 
     needed(source, "report-campaign")
     check_out(log)
-    place: Any = plan
     if Path(plan).is_dir():
         read_run(plan)
-        place = str(Path(plan) / "offers.parquet")
     orders = read(source, reading, output)
     note_problems(orders, output)
     with output.busy("Comparing"):
-        report = nb.campaign_report(place, orders, contacts, response_days=response_days, level=level)
+        report = nb.campaign_report(plan, orders, contacts, response_days=response_days, level=level)
     if log is not None:
         write_frame(log, to_arrow(report.log))
     rows = report.arms_table.to_pylist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,7 +95,8 @@ def campaign_report(
     Parameters
     ----------
     plan : OfferPlan, frame or path
-        The plan, or its offers with customer_id, item_id, send_on, control and what else they have.
+        The plan, the directory that `write_plan` or `nextbuy plan` wrote, or offers with customer_id, item_id, send_on,
+        control and what else they have.
     orders : Orders
         What happened, before and after, read with the catalog.
     contacts : frame, path or list of dict, optional
@@ -143,6 +145,8 @@ def campaign_report(
     _check(orders, response_days, level)
     if isinstance(plan, OfferPlan):
         plan = plan.offers_table
+    elif isinstance(plan, (str, Path)) and Path(plan).is_dir():
+        plan = Path(plan) / "offers.parquet"
     offers = open_table(plan, what="plan", needed=("customer_id", "item_id", "send_on", "control"))
     found = Watched.of(offers, orders, response_days, level)
     sent, cost = reached(contacts, found)
