@@ -49,6 +49,14 @@ def test_a_shop_that_stays_keeps_its_model():
     assert _fitted(_shop(changes_on=None)).learned_.drift == ""
 
 
+def test_a_history_just_long_enough_teaches_all_the_same():
+    """Ninety days hold one cut-off with two months before it: no day of them is kept to judge by."""
+    frame = _shop(changes_on=None)
+    model = _fitted(frame[frame["timestamp"] >= START + pd.Timedelta(days=DAYS - 90)])
+    assert model.learned_.cutoffs == (model._cut - 30,)
+    assert model.learned_.repeat.model is not None
+
+
 @pytest.mark.parametrize(("days_ago", "served"), [(1, {"counts"}), (45, {"", "newest"})])
 def test_a_shop_that_changed_overnight_is_noticed(days_ago, served, tmp_path):
     """After a change on the last day counts serve; once a cut-off lies behind the change, learning does again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -74,13 +75,17 @@ class Ease:
         scores: NDArray[np.float32] = (x @ self.weights).toarray()
         return scores
 
+    @cached_property
+    def by_scored(self) -> sparse.csr_array:
+        """The weights with a row for each item to score."""
+        return self.weights.T.tocsr()
+
     def strongest(self, x: sparse.csr_array, row: NDArray, item: NDArray) -> NDArray[np.int64]:
         """Give the owned item that speaks most for `item`, for each (row of x, item); -1 where none does."""
         out = np.full(len(item), -1, np.int64)
-        columns = self.weights.T.tocsr()
         for start in range(0, len(item), 20_000):
             part = slice(start, start + 20_000)
-            share = sparse.csr_array(x[row[part]].multiply(columns[item[part]])).tocoo()
+            share = sparse.csr_array(x[row[part]].multiply(self.by_scored[item[part]])).tocoo()
             line, owned = share.coords
             by = np.lexsort((owned, -share.data, line))
             first = np.ones(len(by), dtype=bool)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from nextbuy.predict.order import LEARNED, by_count, deal, standard, surprise
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from nextbuy.predict.candidates import Candidates
@@ -21,6 +25,21 @@ FEWEST_BOUGHT = (
 MOST_ROWS = 300_000  # more of them change nDCG by less than its noise (docs/decisions)
 GRID = 127
 BOUGHT_A_TREE = 20  # 100 trees on 108 purchases were certain of what never came (docs/decisions)
+
+
+@contextmanager
+def threads(number: int) -> Iterator[None]:
+    """Let boosting use so many threads."""
+    with _libraries().limit(limits=number, user_api="openmp"):
+        yield
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    """The libraries with threads, looked for once: it takes 7 ms, as long as one customer's answer."""
+    import sklearn.ensemble  # noqa: F401 - so that its library is among them
+
+    return ThreadpoolController()
 
 
 class Shape(NamedTuple):
@@ -118,7 +137,7 @@ class Head:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         order = None
-        with threadpool_limits(n_jobs, user_api="openmp"):
+        with threads(n_jobs):
             model = shape.grow(HistGradientBoostingClassifier, bought, random_state)
             model.fit(snapped, label, weight)
             if ordered:
@@ -130,28 +149,34 @@ class Head:
 
     def chance(self, candidates: Candidates) -> NDArray[np.float64]:
         """Chance of being bought within the horizon, each candidate by itself."""
-        if not len(candidates.item):
+        return self._chance(candidates, self._snapped(candidates))
+
+    def probability(self, candidates: Candidates) -> NDArray[np.float64]:
+        """Chance of being bought within the horizon, dealt out among all candidates of each customer."""
+        snapped, customer = self._snapped(candidates), candidates.customer
+        chance = self._chance(candidates, snapped)
+        if self.by_count:
+            return deal(customer, chance, by_count(candidates))
+        if self.model is None or self.order is None or not len(chance):
+            return chance
+        with threads(1):
+            learned = self.order.predict(snapped)
+        return deal(customer, chance, standard(customer, chance) + LEARNED * standard(customer, learned))
+
+    def _snapped(self, candidates: Candidates) -> NDArray[np.float32]:
+        return candidates.features if self.model is None else snap(candidates.features, self.edges)
+
+    def _chance(self, candidates: Candidates, snapped: NDArray[np.float32]) -> NDArray[np.float64]:
+        if not len(snapped):
             return np.zeros(0)
         if self.model is None:
             chance = np.clip(candidates.closed_form.astype(np.float64), 0.0, 1.0)
         else:
-            with threadpool_limits(1, user_api="openmp"):
-                chance = self.model.predict_proba(snap(candidates.features, self.edges))[:, 1]
+            with threads(1):
+                chance = self.model.predict_proba(snapped)[:, 1]
         if self.odds != 1.0:
             chance = self.odds * chance / (1 - chance + self.odds * chance)
         return chance
-
-    def probability(self, candidates: Candidates) -> NDArray[np.float64]:
-        """Chance of being bought within the horizon, dealt out among all candidates of each customer."""
-        chance = self.chance(candidates)
-        if self.by_count:
-            return deal(candidates.customer, chance, by_count(candidates))
-        if self.model is None or self.order is None or not len(chance):
-            return chance
-        with threadpool_limits(1, user_api="openmp"):
-            learned = self.order.predict(snap(candidates.features, self.edges))
-        customer = candidates.customer
-        return deal(customer, chance, standard(customer, chance) + LEARNED * standard(customer, learned))
 
 
 def grid_edges(features: NDArray[np.float32], label: NDArray[np.bool_]) -> NDArray[np.float32]:

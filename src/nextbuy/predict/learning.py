@@ -66,8 +66,9 @@ def learn(
     start = timeline.events.start
     some = timeline.of_customers(every_nth(timeline.events.n_customers, MOST_CUSTOMERS))
     kept = days_to_judge(some, cut, horizon_days=horizon_days)
-    cuts = [cut - kept - j * horizon_days for j in range(1, CUTOFFS + 1)]
-    cuts = [c for c in cuts if c - start >= max(SHORTEST_HISTORY_DAYS, horizon_days)]
+    cuts = past_cuts(cut - kept, start, horizon_days=horizon_days)
+    if not cuts:  # a history just long enough for one cut-off has no days to spare
+        kept, cuts = 0, past_cuts(cut, start, horizon_days=horizon_days)
     repeats: list[tuple[Candidates, NDArray[np.int64]]] = []
     news: list[tuple[Candidates, NDArray[np.int64]]] = []
     links: tuple[Links, ...] = ()
@@ -101,6 +102,12 @@ def learn(
     links = mine_links(history, window_days=window_days, category=category, substitutes=substitutes)
     sources = gather(history, links, horizon_days=horizon_days, category=category, durable=durable)
     return Learned(sources, repeat, new, tuple(cuts), drift)
+
+
+def past_cuts(end: int, start: int, *, horizon_days: int) -> list[int]:
+    """Cut-offs one horizon apart, the newest a horizon before `end`, each with enough history since `start`."""
+    cuts = [end - j * horizon_days for j in range(1, CUTOFFS + 1)]
+    return [cut for cut in cuts if cut - start >= max(SHORTEST_HISTORY_DAYS, horizon_days)]
 
 
 def every_nth(n: int, most: int) -> NDArray[np.int64]:
