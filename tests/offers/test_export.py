@@ -84,6 +84,19 @@ def test_klaviyo_bodies_hold_a_thousand_events():
     assert max(map(len, lines)) < 5_000_000
 
 
+def test_ids_that_are_email_addresses():
+    """Klaviyo gets them as email, Dynamic Yield hashed, so that no address stands in its feed."""
+    rows = [{"customer_id": "Ana@Shop.example", "item_id": "x", "probability": 0.1, "reason": "long " * 99}]
+    files = plan_files(OfferPlanner().plan(rows, as_of="2026-06-01"), adapters=list(ADAPTERS))
+    event = json.loads(files["klaviyo.jsonl"])["data"]["attributes"]["events-bulk-create"]["data"][0]
+    assert event["attributes"]["profile"]["data"]["attributes"] == {"email": "Ana@Shop.example"}
+    # printf ana@shop.example | sha256sum
+    hashed = "9135944786a6b81e95ac94a5690683c3ba90f2d3bb2ca9e83fd103be461fa192"
+    assert files["CRM_data.csv"].decode("utf-8-sig").splitlines()[1].startswith(f'"{hashed}","x"')
+    (row,) = csv.DictReader(io.StringIO(files["braze.csv"].decode()))
+    assert len(row["nextbuy_reason"]) == 255
+
+
 def test_an_unknown_adapter_is_refused():
     """A misspelt adapter is refused with the nearest name."""
     with pytest.raises(InputError, match=r"no adapter 'klavio'. Did you mean 'klaviyo'"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import json
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 KLAVIYO_EVENTS = 1000  # in one request
 METRIC = "Offer planned"
+BRAZE_TEXT = 255  # characters of an attribute
 KLAVIYO_PROPERTIES = (
     "offer_id",
     "offer_rank",
@@ -39,8 +41,9 @@ KLAVIYO_PROPERTIES = (
 def klaviyo(plan: OfferPlan) -> bytes:
     """Write one event for each offer, for Klaviyo's bulk create events: one request body a line.
 
-    At most 1,000 events a request. The profile is named by `external_id`, the event by `unique_id` (the offer), so that
-    a body that is posted twice counts once; `time` is the day to send, `value` the expected value.
+    At most 1,000 events a request. The profile is named by `email` where the customer's id is one, else by
+    `external_id`; the event by `unique_id` (the offer), so that a body that is posted twice counts once. `time` is the
+    day to send, `value` the expected value.
 
     References
     ----------
@@ -56,7 +59,8 @@ def klaviyo(plan: OfferPlan) -> bytes:
             attributes["value"] = row["expected_value"]
         attributes["unique_id"] = row["offer_id"]
         attributes["metric"] = {"data": {"type": "metric", "attributes": {"name": METRIC}}}
-        profile = {"data": {"type": "profile", "attributes": {"external_id": row["customer_id"]}}}
+        name = "email" if "@" in row["customer_id"] else "external_id"
+        profile = {"data": {"type": "profile", "attributes": {name: row["customer_id"]}}}
         return {
             "type": "event-bulk-create",
             "attributes": {
@@ -81,16 +85,20 @@ def klaviyo(plan: OfferPlan) -> bytes:
 def braze(plan: OfferPlan) -> bytes:
     """Write each customer's best offer as custom attributes, for Braze's CSV import of users.
 
-    One row a user, named by `external_id`; times in ISO 8601; what is blank overwrites nothing. UTF-8.
+    One row a user, named by `external_id`; times in ISO 8601; what is blank overwrites nothing; text is cut after 255
+    characters, the most that an attribute holds. UTF-8.
 
     References
     ----------
-    https://www.braze.com/docs/user_guide/data/unification/user_data/import_users/csv/
+    https://www.braze.com/docs/user_guide/data/unification/user_data/import_users/csv/ and
+    https://www.braze.com/docs/user_guide/data/activation/custom_data/data_types/
     """
     first = _best(plan)
     columns = {"external_id": first.column("customer_id")}
     names = ("offer_id", "item_id", "item_name", "category", "coupon_code", "reason", "occasion")
-    columns |= {f"nextbuy_{name}": first.column(name) for name in names}
+    columns |= {
+        f"nextbuy_{name}": pc.utf8_slice_codeunits(first.column(name), 0, BRAZE_TEXT) for name in names
+    }
     for name in ("send_on", "expires_on"):
         columns[f"nextbuy_{name}"] = pc.binary_join_element_wise(first.column(name), "T00:00:00Z", "")
     return _csv(pa.table(columns))
@@ -123,8 +131,9 @@ def personalize(plan: OfferPlan) -> bytes:
 def dynamic_yield(plan: OfferPlan) -> bytes:
     """Write each customer's best offer as Dynamic Yield's user data feed, the file CRM_data.csv.
 
-    The first column is the identifier (`cuid`), the others are attributes, none of them personal. UTF-8, with a byte
-    order mark, as its documentation asks for where other than Latin letters occur.
+    The first column is the identifier (`cuid`), the others are attributes, none of them personal; an id that is an
+    email address is written as the SHA-256 of its lower case, as the tool recommends. UTF-8, with a byte order mark, as
+    its documentation asks for where other than Latin letters occur.
 
     References
     ----------
@@ -132,7 +141,11 @@ def dynamic_yield(plan: OfferPlan) -> bytes:
     """
     first = _best(plan)
     names = ("item_id", "item_name", "category", "send_on", "expires_on", "coupon_code", "probability")
-    columns = {"cuid": first.column("customer_id")}
+    ids = [
+        sha256(i.lower().encode()).hexdigest() if "@" in i else i
+        for i in first.column("customer_id").to_pylist()
+    ]
+    columns: dict[str, Any] = {"cuid": pa.array(ids, pa.string())}
     columns |= {f"next_{name}" if name[0] == "i" else name: first.column(name) for name in names}
     return codecs.BOM_UTF8 + _csv(pa.table(columns))
 
