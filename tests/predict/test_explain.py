@@ -118,21 +118,22 @@ def test_a_closed_form_is_split_by_its_hazards(small_model):
         plain = replace(head, model=None, odds=1.0, by_count=False)
         candidates = made(history, sources)
         row = int(candidates.strength.max(axis=1).argmax())
-        adds = source_shares(plain, candidates, row, candidates)
-        assert sum(adds.values()) == pytest.approx(candidates.closed_form[row], rel=1e-5)
-    hazard = -np.log1p(-candidates.closed_form[row])
-    assert adds["sequence"] / sum(adds.values()) == pytest.approx(
-        candidates.strength[row].max() / hazard, rel=1e-4
-    )
+        chance = float(candidates.closed_form[row])
+        adds = source_shares(plain, candidates, row, candidates, probability=chance)
+        assert sum(adds.values()) == pytest.approx(chance)
+    hazard = -np.log1p(-chance)
+    assert adds["sequence"] / chance == pytest.approx(candidates.strength[row].max() / hazard, rel=1e-4)
 
 
-def test_dealt_by_counts_there_is_one_source(small_model):
-    """Where plain counts deal the probabilities out, nothing else is named, and the number stays that of the list."""
+def test_what_is_dealt_out_is_told_apart(small_model):
+    """Where plain counts deal the probabilities out, the place among own items adds the rest, and the sum stays."""
     sources, head = small_model.learned_.sources, replace(small_model.learned_.repeat, by_count=True)
-    history = small_model._timeline.before(small_model._cut)
-    candidates = repeat_candidates(history, sources)
-    adds = source_shares(head, candidates, 77, candidates)
-    assert adds == {"repurchase": pytest.approx(head.probability(candidates)[77])}
+    candidates = repeat_candidates(small_model._timeline.before(small_model._cut), sources)
+    dealt, alone = head.probability(candidates), head.chance(candidates)
+    row = int(np.abs(dealt - alone).argmax())
+    adds = source_shares(head, candidates, row, candidates, probability=float(dealt[row]))
+    assert adds["order"] == pytest.approx(dealt[row] - alone[row])
+    assert sum(adds.values()) == pytest.approx(dealt[row])
 
 
 def test_every_feature_belongs_to_a_source(small_model):

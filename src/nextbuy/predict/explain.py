@@ -42,8 +42,9 @@ class Explanation:
         The sentence of the prediction.
     sources : frame
         `source, adds, share`: what an average candidate of the same kind has (average_candidate), and what each
-        source adds to that or takes from it (repurchase, sequence, similar_customers, popular, activity), largest
-        first; the `adds` sum to the probability, `share` is the part of it.
+        source adds to that or takes from it (repurchase, sequence, similar_customers, popular, activity; order: the
+        place among the customer's candidates), largest first; the `adds` sum to the probability, `share` is the part
+        of it.
     rules : frame
         `antecedent, consequent, bought_on, exposed, followed, confidence, chance`: sequential rules that are running
         for this customer towards the item or its category, with the chance each gives within the horizon.
@@ -170,7 +171,8 @@ def explanation(
     sources = learned.sources
     repeat = part.candidates.pair[part.rows[0]] >= 0
     head, made = (learned.repeat, repeat_candidates) if repeat else (learned.new, new_candidates)
-    adds = source_shares(head, part.candidates, int(part.rows[0]), made(others, sources))
+    chance, average = row["probability"], made(others, sources)
+    adds = source_shares(head, part.candidates, int(part.rows[0]), average, probability=chance)
     order = sorted(adds, key=lambda name: (name != AVERAGE, -abs(adds[name])))
     shares = to_table(
         {

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from nextbuy.predict.candidates import Candidates
     from nextbuy.predict.heads import Head
 
-AVERAGE = "average_candidate"
+AVERAGE, ORDER = "average_candidate", "order"
+SMALLEST = 1e-9
 BACKGROUND_ROWS = 64
 # features by the beginning of their names, the longest that fits
 SOURCES = {
@@ -40,33 +41,49 @@ def source_of(name: str, *, repeat: bool, ruled: bool) -> str:
     return SOURCES[max(fitting, key=len)] if fitting else "popular"
 
 
-def source_shares(head: Head, candidates: Candidates, row: int, average: Candidates) -> dict[str, float]:
-    """Split the probability of one candidate into what an average candidate has, and what each source adds.
+def source_shares(
+    head: Head, candidates: Candidates, row: int, average: Candidates, *, probability: float
+) -> dict[str, float]:
+    """Split the `probability` of one candidate into what an average candidate has, and what each source adds.
 
     Exact Shapley values of the groups of features: what a source adds when it is learned after any of the others, in
-    all orders; a source that is not known yet is filled in from `average`, candidates of other customers. The parts
-    add up to the probability. 2^sources x 64 rows are predicted: some 10 ms.
+    all orders; a source that is not known yet is filled in from `average`, candidates of other customers. Where the
+    head deals a customer's chances out among the candidates, the rest is what the place among them adds (`order`).
+    The parts add up to the probability. 2^sources x 64 rows are predicted: some 10 ms.
 
     References
     ----------
     Lundberg and Lee, "A unified approach to interpreting model predictions", NeurIPS 2017.
     """
-    repeat = bool(candidates.pair[row] >= 0)
-    if head.by_count or head.model is None:
-        return _without_model(head, candidates, row, repeat=repeat)
-    ruled = bool((candidates.trigger[row] >= 0).any())
-    groups = np.array([source_of(name, repeat=repeat, ruled=ruled) for name in candidates.names])
+    mine = _pick(candidates, np.array([row]))
+    parts = _of_model(head, mine, average) if head.model is not None else _of_closed_form(head, mine)
+    rest = probability - sum(parts.values())
+    return parts | {ORDER: rest} if abs(rest) > SMALLEST else parts
+
+
+def _of_model(head: Head, mine: Candidates, average: Candidates) -> dict[str, float]:
+    repeat, ruled = bool(mine.pair[0] >= 0), bool((mine.trigger[0] >= 0).any())
+    groups = np.array([source_of(name, repeat=repeat, ruled=ruled) for name in mine.names])
     names = list(dict.fromkeys(groups.tolist()))
     some = np.unique(np.linspace(0, max(len(average.item) - 1, 0), BACKGROUND_ROWS).astype(np.int64))
-    background = average.features[some] if len(average.item) else candidates.features[[row]]
+    background = average.features[some] if len(average.item) else mine.features
     many = len(names)
     known = (np.arange(2**many)[:, None] >> np.arange(many)) & 1
     mask = known[:, [names.index(group) for group in groups]].astype(bool)
-    mixed = np.where(mask[:, None, :], candidates.features[row], background).reshape(-1, len(groups))
-    mean = _probability(head, candidates, row, mixed).reshape(2**many, -1).mean(axis=1)
-    # the customer's probabilities are dealt out in a learned order: the parts are those of what was dealt
-    mean *= _listed(head, candidates, row) / max(float(mean[-1]), 1e-12)
+    mixed = np.where(mask[:, None, :], mine.features[0], background).reshape(-1, len(groups))
+    made = replace(_pick(mine, np.zeros(len(mixed), np.int64)), features=mixed.astype(np.float32))
+    mean = head.chance(made).reshape(2**many, -1).mean(axis=1)
     return {AVERAGE: float(mean[0])} | dict(zip(names, _shapley(mean, known).tolist(), strict=True))
+
+
+def _of_closed_form(head: Head, mine: Candidates) -> dict[str, float]:
+    """Give the parts of a closed form, whose hazards add up."""
+    chance = float(head.chance(mine)[0])
+    if mine.pair[0] >= 0:
+        return {"repurchase": chance}
+    hazard = -np.log1p(-min(float(mine.closed_form[0]), 1 - 1e-9))
+    share = min(float(mine.strength[0].max()) / max(hazard, 1e-12), 1.0)
+    return {"sequence": share * chance, "popular": (1 - share) * chance}
 
 
 def _shapley(value: NDArray[np.float64], known: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -81,13 +98,6 @@ def _shapley(value: NDArray[np.float64], known: NDArray[np.int64]) -> NDArray[np
         inside = np.flatnonzero(known[:, player])
         out[player] = (ways[size[inside]] * (value[inside] - value[inside - (1 << player)])).sum()
     return out
-
-
-def _probability(
-    head: Head, candidates: Candidates, row: int, features: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    made = replace(_pick(candidates, np.full(len(features), row)), features=features.astype(np.float32))
-    return head.chance(made)
 
 
 def _pick(candidates: Candidates, rows: NDArray[np.int64]) -> Candidates:
@@ -107,13 +117,3 @@ def _listed(head: Head, candidates: Candidates, row: int) -> float:
     """The probability that the list shows, which may depend on the customer's other candidates."""
     mine = np.flatnonzero(candidates.customer == candidates.customer[row])
     return float(head.probability(_pick(candidates, mine))[np.searchsorted(mine, row)])
-
-
-def _without_model(head: Head, candidates: Candidates, row: int, *, repeat: bool) -> dict[str, float]:
-    """Give the parts of a closed form, whose hazards add up; counts alone are one source."""
-    chance = _listed(head, candidates, row)
-    if repeat:
-        return {"repurchase": chance}
-    hazard = -np.log1p(-min(float(candidates.closed_form[row]), 1 - 1e-9))
-    share = 0.0 if head.by_count else min(float(candidates.strength[row].max()) / max(hazard, 1e-12), 1.0)
-    return {"sequence": share * chance, "popular": (1 - share) * chance}
