@@ -166,5 +166,5 @@ def test_a_short_window_is_not_lost_to_a_long_one():
 def test_too_many_sets_are_not_listed():
     """Twelve offers without any rule make 4,095 sets: listed up to the limit, else left to the prices."""
     free = Days([], 0, 99, 30)
-    assert len(feasible_sets([1] * 12, [-1] * 12, free)) == 4095
-    assert feasible_sets([1] * 12, [-1] * 12, free, most=1000) is None
+    assert len(feasible_sets([1] * 12, [-1] * 12, free, room=12)) == 4095
+    assert feasible_sets([1] * 12, [-1] * 12, free, room=12, most=1000) is None

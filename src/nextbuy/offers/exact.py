@@ -66,7 +66,9 @@ class Days:
         )
 
 
-def feasible_sets(masks: list[int], category: list[int], days: Days, *, most: int = MOST_SETS) -> Sets | None:
+def feasible_sets(
+    masks: list[int], category: list[int], days: Days, *, room: int, most: int = MOST_SETS
+) -> Sets | None:
     """List all sets of one customer's offers that can be sent together, with a day for each; None: more than `most`.
 
     Parameters
@@ -75,11 +77,15 @@ def feasible_sets(masks: list[int], category: list[int], days: Days, *, most: in
         Open days of each offer, bit d for day d.
     category : list of int
         One of each; -1: no rule.
+    room : int
+        No customer's plan holds more offers.
     """
     found: Sets = {}
     level: Sets = {(j,): got for j, mask in enumerate(masks) if (got := days.schedule([mask]))}
     while level:
         found |= level
+        if len(next(iter(level))) == room:
+            break
         if len(found) > most:
             return None
         larger: Sets = {}
@@ -133,12 +139,15 @@ def exact_plan(
     sets: list[tuple[NDArray[np.int64], list[int]]] = []
     owner: list[int] = []
     masks = [sum(1 << d for d in np.flatnonzero(row).tolist()) for row in open_]
+    room = calendar.room(int(np.bincount(customer).max(initial=0)))
     for person in np.unique(customer).tolist():
         mine = np.flatnonzero((customer == person) & (worth > 0))
+        mine = mine[np.argsort(-worth[mine], kind="stable")]  # not the order of the rows
         got = feasible_sets(
             [masks[i] for i in mine],
             category[mine].tolist(),
             _days(calendar, person),
+            room=int(room[person]),
             most=MOST_SETS - len(sets),
         )
         if got is None:
