@@ -12,9 +12,11 @@ TRUSTED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     # later releases of skops trust these themselves
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn._loss.link.IdentityLink",
     "sklearn._loss.link.Interval",
     "sklearn._loss.link.LogitLink",
     "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn._loss.loss.HalfSquaredError",
 )
 _ADDRESS = re.compile(r'"__id__": (\d+)')
 _NAMED = re.compile(r'(?<="__id__": )\d+|\d+(?=\.npy)')
