@@ -57,3 +57,28 @@ def test_a_small_shop_has_rules_without_nonsense(name, occurrence, small_world):
     assert not len(nb.SequentialRules(occurrence=occurrence).fit(orders).rules_) or name == "no repeats"
     if name in ("one line", "one day"):
         assert not len(rules)
+
+
+def test_the_verdict_says_what_there_was_to_learn_from(small_model, small_world):
+    """A year teaches both heads; fifty days none; few purchases are counted, against the hundred that it takes."""
+    assert "closed" not in small_model.learned_.verdict
+    assert "after 3 past cut-offs" in small_model.learned_.verdict
+    lines = small_world.orders
+    short = lines[lines["timestamp"] < lines["timestamp"].min() + pd.Timedelta(days=50)]
+    said = nb.NextPurchase().fit(nb.read_orders(short)).learned_.verdict
+    assert said.count("too short for a past cut-off") == 2
+    few = lines[lines["customer_id"].isin(lines["customer_id"].unique()[:8])]
+    orders = nb.read_orders(few)
+    model = nb.NextPurchase().fit(orders)
+    bought = orders.frame().assign(day=lambda f: f["timestamp"].dt.normalize())
+    end = bought["day"].max() + pd.Timedelta(days=1)
+    again = 0
+    for number in (1, 2, 3):
+        cut = end - pd.Timedelta(days=30 * number)
+        after = bought[(bought["day"] >= cut) & (bought["day"] < cut + pd.Timedelta(days=30))]
+        known = set(
+            zip(*(bought.loc[bought["day"] < cut, c] for c in ("customer_id", "item_id")), strict=True)
+        )
+        again += len(known & set(zip(after["customer_id"], after["item_id"], strict=True)))
+    assert again < 100
+    assert f"Repeats are closed forms: {again} purchases" in model.learned_.verdict

@@ -13,7 +13,7 @@ from nextbuy.mining.links import frequent, mine
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
 from nextbuy.predict.drift import LastDays, bought_between, days_to_judge, keep_up, levels, times_bought
 from nextbuy.predict.ease import Ease
-from nextbuy.predict.heads import NEW, REPEAT, Head
+from nextbuy.predict.heads import FEWEST_BOUGHT, NEW, REPEAT, Head
 from nextbuy.predict.items import Items
 from nextbuy.predict.triggers import FIGURES, Links
 
@@ -41,6 +41,25 @@ class Learned:
     new: Head
     cutoffs: tuple[int, ...]
     drift: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """Whether the history was long enough to learn from, in a sentence for each head."""
+        return " ".join(
+            _sentence(name, head, len(self.cutoffs))
+            for name, head in (("Repeats", self.repeat), ("New items", self.new))
+        )
+
+
+def _sentence(name: str, head: Head, cutoffs: int) -> str:
+    if head.model is not None:
+        word = "cut-off" if cutoffs == 1 else "cut-offs"
+        return f"{name} are learned from {head.bought:,} purchases after {cutoffs} past {word}."
+    if not cutoffs:
+        return f"{name} are closed forms: the history is too short for a past cut-off."
+    if head.bought < FEWEST_BOUGHT:
+        return f"{name} are closed forms: {head.bought} purchases after past cut-offs are fewer than {FEWEST_BOUGHT}."
+    return f"{name} are closed forms: every candidate was bought, so that there is nothing to tell apart."
 
 
 def learn(
