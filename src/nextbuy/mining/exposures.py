@@ -74,9 +74,8 @@ def purchases(orders: Orders) -> Purchases:
     """Reduce orders to distinct (customer, day, item) events. Two sorts of the lines."""
     half = (orders.customer_hash >> np.uint64(17)) & np.uint64(1) == 1
     until = 0 if orders.known_before is None else -(-orders.known_before // 86_400_000_000)
-    return from_lines(
-        orders.customer, orders.day, orders.item, half=half, n_items=orders.n_items, known_until=until
-    )
+    lines = orders.customer, orders.day, orders.item
+    return from_lines(*lines, half=half, n_items=orders.n_items, known_until=until)
 
 
 def from_lines(
@@ -314,7 +313,7 @@ def count_pairs(
     Time is linear in the number of pair events (a customer's A before B), memory in the pairs that occur (8 bytes
     each) and in `CHUNK`.
     """
-    from scipy import sparse  # counting alone does without: a fifth of a small job is imports
+    from scipy import sparse  # frequent_lags does without it: a fifth of a small job is imports
 
     n = events.n_items
     weeks = (events.end - events.start) // WEEK + 2

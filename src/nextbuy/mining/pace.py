@@ -45,7 +45,7 @@ def follow_anything(
     day = (events.day[bought] - events.start).astype(np.int64)
 
     def before(limit: NDArray) -> NDArray[np.int64]:
-        return np.searchsorted(key, customer * width + np.maximum(limit, 0))
+        return np.asarray(np.searchsorted(key, customer * width + np.maximum(limit, 0)))
 
     # whose watch for B this purchase ends: everything of the customer's, or what came since the last B
     low = begin[customer]
@@ -56,7 +56,7 @@ def follow_anything(
     def days_until(limit: NDArray) -> NDArray[np.int64]:
         limit = np.maximum(limit, 0)
         at = np.clip(before(limit), low, high)
-        return (at - low) * limit - (sums[at] - sums[low])
+        return np.asarray((at - low) * limit - (sums[at] - sums[low]))
 
     came, lost = (np.zeros((len(items), len(bins))) for _ in range(2))
     for k, lag in enumerate(bins):
