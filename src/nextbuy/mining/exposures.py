@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from nextbuy.mining.levels import Pairs
-from nextbuy.orders.lines import sorted_rows
+from nextbuy.orders.lines import changes, sorted_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,8 +91,7 @@ def from_lines(
     n_customers = len(half)
     by = sorted_rows(customer, item, day)
     c, d, i = customer[by], day[by], item[by]
-    new = np.ones(len(c), dtype=bool)
-    new[1:] = (c[1:] != c[:-1]) | (i[1:] != i[:-1]) | (d[1:] != d[:-1])
+    new = changes(c, i, d)
     c, d, i = c[new], d[new], i[new]
     previous = np.full(len(c), NEVER, np.int32)
     same = (c[1:] == c[:-1]) & (i[1:] == i[:-1])

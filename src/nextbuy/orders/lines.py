@@ -198,7 +198,7 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     # an order is one id of one customer on one day; it is numbered by its first moment, then by its content
     day = (t // DAY_US).astype(np.int32)
     by_order = sorted_rows(c, day, o)
-    starts = np.flatnonzero(_changes(c[by_order], day[by_order], o[by_order]))
+    starts = np.flatnonzero(changes(c[by_order], day[by_order], o[by_order]))
     del day
     group = np.empty(len(t), np.int32)
     group[by_order] = np.repeat(np.arange(len(starts), dtype=np.int32), np.diff(np.append(starts, len(t))))
@@ -212,7 +212,7 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     del group
 
     by_line = sorted_rows(order, i, t, quantity, price)
-    starts = np.flatnonzero(_changes(order[by_line], i[by_line]))
+    starts = np.flatnonzero(changes(order[by_line], i[by_line]))
     first_line = by_line[starts]
     total, mean = _merged(quantity, price, by_line, starts)
     return Coded(
@@ -248,7 +248,7 @@ def _merged(
     return _add(quantity, starts), np.where(single, price[starts], mean)
 
 
-def _changes(*columns: NDArray[Any]) -> NDArray[np.bool_]:
+def changes(*columns: NDArray[Any]) -> NDArray[np.bool_]:
     """Mark each row of sorted columns that differs from the row before it."""
     new = np.zeros(len(columns[0]), dtype=bool)
     new[:1] = True
