@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from itertools import count
 from typing import Any
 
 # beyond these only what skops itself holds to be safe
@@ -19,6 +20,7 @@ TRUSTED = (
     "sklearn._loss.loss.HalfSquaredError",
 )
 _ADDRESS = re.compile(r'"__id__": (\d+)')
+_SCALAR = re.compile(r'("is_json": \w+,\s*"__id__": )\d+')
 _NAMED = re.compile(r'(?<="__id__": )\d+|\d+(?=\.npy)')
 _NAMES = ("HistGradientBoostingClassifier", "HistGradientBoostingRegressor")
 
@@ -41,14 +43,18 @@ def dump(booster: Any) -> bytes:
             for name in nodes.dtype.names:
                 nodes[name] = tree.nodes[name]
             tree.nodes = nodes
-    return _steady(skops.io.dumps(booster))
+    # what a fit shares between attributes a loaded booster does not: as if loaded once
+    again = skops.io.loads(skops.io.dumps(booster), trusted=list(TRUSTED))
+    return _steady(skops.io.dumps(again))
 
 
 def _steady(content: bytes) -> bytes:
     """Number the objects of a skops file as they come, instead of by their addresses, and leave the clock out."""
     made = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(made, "w") as new:
-        schema = old.read("schema.json").decode()
+        # whether two equal numbers are one object depends on where they came from: each counts as its own
+        own = count(1)
+        schema = _SCALAR.sub(lambda found: f"{found[1]}{next(own)}", old.read("schema.json").decode())
         number = {a: str(n) for n, a in enumerate(dict.fromkeys(_ADDRESS.findall(schema)), start=1)}
 
         def steady(text: str) -> str:
