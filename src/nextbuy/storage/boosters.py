@@ -43,9 +43,7 @@ def dump(booster: Any) -> bytes:
             for name in nodes.dtype.names:
                 nodes[name] = tree.nodes[name]
             tree.nodes = nodes
-    # what a fit shares between attributes a loaded booster does not: as if loaded once
-    again = skops.io.loads(skops.io.dumps(booster), trusted=list(TRUSTED))
-    return _steady(skops.io.dumps(again))
+    return _steady(skops.io.dumps(booster))
 
 
 def _steady(content: bytes) -> bytes:
