@@ -2,6 +2,7 @@
 
     python benchmarks/pipeline.py                       one million generated order lines
     python benchmarks/pipeline.py FILE [--backtest]     a history of your own (Parquet or CSV)
+    python benchmarks/pipeline.py --customers 206000 --scale grocery --check       32 million generated lines, read only
 
 What is printed for a step is the whole process, start-up and reading included.
 """
@@ -44,15 +45,21 @@ def main() -> None:
     parser.add_argument("file", nargs="?", type=Path)
     parser.add_argument("--backtest", action="store_true")
     parser.add_argument("--customers", type=int, default=35_000, help="of the generated history")
+    parser.add_argument(
+        "--scale", default="store", choices=["store", "grocery"], help="of the generated history"
+    )
+    parser.add_argument("--check", action="store_true", help="read and check, no more")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         source, catalog = given.file, []
         if source is None:
-            lines = nb.datasets.write_orders(place, customers=given.customers)
+            lines = nb.datasets.write_orders(place, customers=given.customers, scale=given.scale)
             source, catalog = Path(place, "orders.parquet"), ["--catalog", f"{place}/items.parquet"]
             print(f"{lines:,} generated lines")
-        as_of = nb.read_orders(source).end.date().isoformat()
         measured("check", str(source))
+        if given.check:
+            return
+        as_of = nb.read_orders(source).end.date().isoformat()
         measured("fit", str(source), "--model", f"{place}/model", *catalog)
         measured("score", str(source), "--model", f"{place}/model", "--as-of", as_of, "--out", f"{place}/out")
         if given.backtest:
