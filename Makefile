@@ -5,6 +5,10 @@ RUN := $(VENV)/bin
 
 .PHONY: demo test slow lint sample notebooks clean
 
+# two test processes share two cores: one thread each
+test slow: export OMP_NUM_THREADS = 1
+test slow: export OPENBLAS_NUM_THREADS = 1
+
 demo: $(VENV)/ready
 	$(RUN)/nextbuy demo
 
