@@ -17,7 +17,7 @@ from nextbuy.evaluate.baselines import (
     UserKnn,
     UserPopularity,
 )
-from nextbuy.evaluate.contest import KINDS, hold
+from nextbuy.evaluate.contest import hold
 from nextbuy.evaluate.figures import results
 from nextbuy.evaluate.report import Report, write
 from nextbuy.evaluate.splits import as_of, last_basket
@@ -25,6 +25,7 @@ from nextbuy.mining.exposures import purchases
 from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.table import check_orders
+from nextbuy.predict.asked import KINDS
 
 if TYPE_CHECKING:
     import os

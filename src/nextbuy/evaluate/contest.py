@@ -19,6 +19,7 @@ from sklearn.base import clone
 from nextbuy.atomic import atomic
 from nextbuy.orders.frames import DAY_US
 from nextbuy.orders.table import codes_of
+from nextbuy.predict.asked import KINDS
 
 if TYPE_CHECKING:
     import os
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from nextbuy.evaluate.splits import Fold, Splits
     from nextbuy.orders.table import Orders
 
-KINDS = ("all", "new", "repeat")
 SCHEMA = pa.schema(
     {
         "split": pa.int32(),

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nextbuy.evaluate.contest import KINDS
 from nextbuy.evaluate.metrics import (
     Draws,
     Ranking,
@@ -19,6 +18,7 @@ from nextbuy.evaluate.metrics import (
     ranking,
 )
 from nextbuy.evaluate.timing import FIXED_DELAY_DAYS
+from nextbuy.predict.asked import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

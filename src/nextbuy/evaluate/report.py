@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from nextbuy.evaluate.contest import KINDS
 from nextbuy.evaluate.figures import JUDGED, RANKED, Result, Said, judged
 from nextbuy.evaluate.metrics import Draws, calibration, interval
 from nextbuy.mining.measures import wilson_interval
 from nextbuy.orders.frames import to_frame, to_table
+from nextbuy.predict.asked import KINDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,13 +1,33 @@
-"""What `NextPurchase.predict` was asked, checked before any work."""
+"""What `predict` was asked, of the model or a baseline: checked before any work, in the codes that were fitted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
+from nextbuy.mining.exposures import Purchases, purchases
+from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.read import read_orders
-from nextbuy.orders.table import Orders
+from nextbuy.orders.table import Orders, codes_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+KINDS = ("all", "new", "repeat")
+
+
+def check_asked(*, kind: str, k: int, customers: Any, items: Any, exclude: Any) -> None:
+    """Refuse arguments of `predict` that make no sense."""
+    if kind not in KINDS:
+        raise InputError(f"kind={kind!r} is not known. Try kind='all', 'new' or 'repeat'.")
+    check_whole("k", k, least=1)
+    for name, ids in (("customers", customers), ("items", items), ("exclude", exclude)):
+        check_ids(name, ids)
 
 
 def as_orders(orders: Any, as_of: Any) -> Orders | None:
@@ -31,3 +51,39 @@ def check_ids(name: str, ids: Any) -> None:
     missing = sum(one is None or one != one for one in ids)  # noqa: PLR0124 - NaN differs from itself
     if missing:
         raise InputError(f"{missing} of the ids in {name} are missing. Leave None and NaN out.")
+
+
+def in_codes(given: Orders, item_ids: pa.Array) -> Purchases:
+    """Give the events of `given` in the codes of other items, without those that are none of them."""
+    codes, events = codes_of(item_ids, given.item_ids.to_pylist()), purchases(given)
+    item = codes[events.item]
+    known = item >= 0
+    events = replace(events.where(known), item=item[known].astype(np.int32), n_items=len(item_ids))
+    return by_customer(events)
+
+
+def of_customers(events: Purchases, ids: pa.Array, customers: Iterable[Any]) -> tuple[Purchases, pa.Array]:
+    """Give the events of some customers, numbered as asked, and their ids; who is not known has no event."""
+    asked = list(dict.fromkeys(customers))
+    codes = codes_of(ids, asked)
+    new = np.full(len(ids) + 1, -1, np.int32)  # the last place is for unknown ids
+    new[codes] = np.arange(len(asked), dtype=np.int32)
+    new[-1] = -1
+    mine = events.where(new[events.customer] >= 0)
+    mine = replace(mine, customer=new[mine.customer], n_customers=len(asked))
+    return by_customer(mine), _ids(ids, codes, asked)
+
+
+def by_customer(events: Purchases) -> Purchases:
+    """Sort by customer, day and item."""
+    return events.where(np.lexsort((events.item, events.day, events.customer)))
+
+
+def _ids(ids: pa.Array, codes: NDArray[np.int64], asked: list[Any]) -> pa.Array:
+    """Give known customers the ids they have in the orders, unknown ones the id that was asked for."""
+    known = ids.take(pa.array(codes, mask=codes < 0)).to_pylist()
+    names = [name if code >= 0 else one for name, code, one in zip(known, codes, asked, strict=True)]
+    try:
+        return pa.array(names, ids.type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # an unknown id of another kind
+        return pa.array([str(name) for name in names], pa.string())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -15,7 +15,7 @@ from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import DAY_US, to_frame
 from nextbuy.orders.table import Orders, check_orders, codes_of, to_us
-from nextbuy.predict.asked import as_orders, check_ids
+from nextbuy.predict.asked import as_orders, check_asked, in_codes, of_customers
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
 from nextbuy.predict.ease import Ease
 from nextbuy.predict.evidence import Crowd, gather_evidence
@@ -25,7 +25,7 @@ from nextbuy.predict.history import History, Timeline
 from nextbuy.predict.items import Items, catalog_arrays, substitute_groups
 from nextbuy.predict.learning import Learned, learn
 from nextbuy.predict.reasons import languages
-from nextbuy.predict.table import COLUMNS, Ranked, ids_asked, prediction_columns, rank
+from nextbuy.predict.table import COLUMNS, Ranked, prediction_columns, rank
 from nextbuy.predict.triggers import Links
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     Ids = Sequence[Any]
 
-KINDS = ("all", "new", "repeat")
 OTHER_FIGURES = "This model was written by a version of nextbuy that looked at other figures. Fit it again."
 BLOCK = 10_000  # customers answered at once: about 500 MB
 
@@ -193,11 +192,7 @@ class NextPurchase(BaseEstimator):
             When an argument makes no sense; the message says what would.
         """
         check_is_fitted(self, "learned_")
-        if kind not in KINDS:
-            raise InputError(f"kind={kind!r} is not known. Try kind='all', 'new' or 'repeat'.")
-        check_whole("k", k, least=1)
-        for name, ids in (("customers", customers), ("items", items), ("exclude", exclude)):
-            check_ids(name, ids)
+        check_asked(kind=kind, k=k, customers=customers, items=items, exclude=exclude)
         given = as_orders(orders, as_of)
         cut = self._cut if as_of is None and given is None else self._cut_of(as_of, given)
         if as_of is not None and to_us(as_of) < self._known_before:
@@ -282,27 +277,11 @@ class NextPurchase(BaseEstimator):
         else:
             given = given if as_of is None else given.before(as_of)
             ids = given.customer_ids
-            timeline = Timeline.of(self._translate(given))
+            timeline = Timeline.of(in_codes(given, self.item_ids_))
         if customers is None:
             return timeline, ids
-        asked = list(dict.fromkeys(customers))
-        codes = codes_of(ids, asked)
-        new = np.full(len(ids) + 1, -1, np.int32)  # the last place is for unknown ids
-        new[codes] = np.arange(len(asked), dtype=np.int32)
-        new[-1] = -1
-        mine = timeline.events.where(new[timeline.events.customer] >= 0)
-        mine = replace(mine, customer=new[mine.customer], n_customers=len(asked))
-        by = np.lexsort((mine.item, mine.day, mine.customer))
-        return Timeline.of(mine.where(by)), ids_asked(ids, codes, asked)
-
-    def _translate(self, given: Orders) -> Purchases:
-        """Give events of other orders in the item codes of this model, without the items it never saw."""
-        codes = codes_of(self.item_ids_, given.item_ids.to_pylist())
-        events = purchases(given)
-        item = codes[events.item]
-        known = item >= 0
-        events = replace(events.where(known), item=item[known].astype(np.int32), n_items=len(self.item_ids_))
-        return events.where(np.lexsort((events.item, events.day, events.customer)))
+        events, ids = of_customers(timeline.events, ids, customers)
+        return Timeline.of(events), ids
 
     def _rank(
         self, history: History, items: Ids | None, exclude: Ids | None, kind: str, k: int

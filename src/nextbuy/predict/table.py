@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -167,13 +167,3 @@ def prediction_columns(
 def _either(items: pa.Array, categories: pa.Array, is_category: NDArray[np.bool_]) -> pa.Array:
     """Item ids where a category is not meant; all as text, since the names of categories are."""
     return pc.if_else(pa.array(is_category), categories.cast(pa.string()), items.cast(pa.string()))
-
-
-def ids_asked(ids: pa.Array, codes: NDArray[np.int64], asked: list[Any]) -> pa.Array:
-    """Give known customers the ids they have in the orders, unknown ones the id that was asked for."""
-    known = ids.take(pa.array(codes, mask=codes < 0)).to_pylist()
-    names = [name if code >= 0 else one for name, code, one in zip(known, codes, asked, strict=True)]
-    try:
-        return pa.array(names, ids.type)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # an unknown id of another kind
-        return pa.array([str(name) for name in names], pa.string())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,9 +11,8 @@ from nextbuy.mining.exposures import purchases
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import DAY_US
 from nextbuy.orders.table import codes_of, to_us
-from nextbuy.predict.asked import as_orders
+from nextbuy.predict.asked import as_orders, in_codes, of_customers
 from nextbuy.predict.history import Timeline
-from nextbuy.predict.table import ids_asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,20 +80,8 @@ class Asked:
             events, ids = known.history.events, known.customer_ids
         else:
             given = given if as_of is None else given.before(as_of)
-            ids, events = given.customer_ids, purchases(given)
-            item = codes_of(known.item_ids, given.item_ids.to_pylist())[events.item]
-            events = replace(
-                events.where(item >= 0), item=item[item >= 0].astype(np.int32), n_items=len(known.item_ids)
-            )
+            ids, events = given.customer_ids, in_codes(given, known.item_ids)
             cut = cut if as_of is not None else max(cut, int(given.day.max(initial=0)) + 1)
         if customers is not None:
-            asked = list(dict.fromkeys(customers))
-            codes = codes_of(ids, asked)
-            row = np.full(len(ids) + 1, -1, np.int32)  # the last place is for unknown ids
-            row[codes] = np.arange(len(asked), dtype=np.int32)
-            row[-1] = -1
-            events = events.where(row[events.customer] >= 0)
-            events = replace(events, customer=row[events.customer], n_customers=len(asked))
-            ids = ids_asked(ids, codes, asked)
-        events = events.where(np.lexsort((events.item, events.day, events.customer)))
+            events, ids = of_customers(events, ids, customers)
         return cls(Timeline.of(events).before(cut), ids, codes_of(known.customer_ids, ids.to_pylist()))

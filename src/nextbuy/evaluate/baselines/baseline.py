@@ -14,7 +14,7 @@ from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import take, to_frame
 from nextbuy.orders.table import Orders, check_orders, codes_of
-from nextbuy.predict.asked import check_ids
+from nextbuy.predict.asked import check_asked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -93,11 +93,7 @@ class Baseline(BaseEstimator):
             When an argument makes no sense; the message says what would.
         """
         check_is_fitted(self, "popular_")
-        if kind not in ("all", "new", "repeat"):
-            raise InputError(f"kind={kind!r} is not known. Try kind='all', 'new' or 'repeat'.")
-        check_whole("k", k, least=1)
-        for name, ids in (("customers", customers), ("items", items), ("exclude", exclude)):
-            check_ids(name, ids)
+        check_asked(kind=kind, k=k, customers=customers, items=items, exclude=exclude)
         asked = Asked.of(self._known, orders, as_of, customers)
         parts = list(self._ranked(asked, self._allowed(items, exclude), kind, k))
         if not parts:
