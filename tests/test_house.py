@@ -140,7 +140,6 @@ def test_the_face_is_light(code):
         "matplotlib",
         "duckdb",
         "polars",
-        "skops",
     }
     assert not heavy & _modules_after(code)
 

@@ -7,9 +7,8 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
 
-from nextbuy.storage import boosters, state
+from nextbuy.storage import state
 
 
 def _round_trip(value):
@@ -94,32 +93,3 @@ def test_what_only_pickle_could_store_is_refused(value):
     """Python objects are named by their place and not stored."""
     with pytest.raises(TypeError, match="value"):
         _round_trip(value)
-
-
-def test_a_booster_predicts_the_same_to_the_bit():
-    """A fitted booster, missing values and all, gives the same chances after storing."""
-    random = np.random.default_rng(0)
-    x = random.random((400, 3)).astype(np.float32)
-    x[::7, 1] = np.nan
-    model = HistGradientBoostingClassifier(max_iter=10, random_state=0).fit(x, x[:, 0] > 0.5)
-    back = _round_trip(model)
-    assert back.predict_proba(x).tobytes() == model.predict_proba(x).tobytes()
-    ours, theirs = boosters.trees(model), boosters.trees(back)
-    assert all(ours[name].tobytes() == theirs[name].tobytes() for name in ours)
-
-
-def test_a_crafted_booster_is_never_built():
-    """A skops file with a type outside the list, or with no booster in it, is refused unbuilt."""
-    import skops.io
-    from sklearn.linear_model import LogisticRegression
-
-    class Foreign:
-        def __setstate__(self, content):
-            raise AssertionError("it was built")
-
-    foreign = Foreign()
-    foreign.x = 1
-    with pytest.raises(ValueError, match="not trusted"):
-        boosters.load(skops.io.dumps(foreign))
-    with pytest.raises(ValueError, match="holds a LogisticRegression"):
-        boosters.load(skops.io.dumps(LogisticRegression()))

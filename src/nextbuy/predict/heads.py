@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import threadpool_limits
 
+from nextbuy.forest import Forest
 from nextbuy.predict.order import LEARNED, by_count, deal, standard, surprise
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
@@ -25,21 +24,6 @@ FEWEST_BOUGHT = (
 MOST_ROWS = 300_000  # more of them change nDCG by less than its noise (docs/decisions)
 GRID = 127
 BOUGHT_A_TREE = 20  # 100 trees on 108 purchases were certain of what never came (docs/decisions)
-
-
-@contextmanager
-def threads(number: int) -> Iterator[None]:
-    """Let boosting use so many threads."""
-    with _libraries().limit(limits=number, user_api="openmp"):
-        yield
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    """The libraries with threads, looked for once: it takes 7 ms, as long as one customer's answer."""
-    import sklearn.ensemble  # noqa: F401 - so that its library is among them
-
-    return ThreadpoolController()
 
 
 class Shape(NamedTuple):
@@ -79,13 +63,11 @@ class Head:
     ----------
     names : tuple of str
         Features, in order.
-    model : HistGradientBoostingClassifier or None
-    order : HistGradientBoostingRegressor or None
+    model : Forest or None
+    order : Forest or None
         What deals each customer's probabilities out (see `order`); None: each row keeps its own.
     bought : int
         Positive examples seen.
-    edges : (features, 2 * GRID) ndarray of float32
-        Values that a feature is rounded down to.
     by_count : bool
         Each customer's probabilities are dealt out by plain counts, highest first (see `drift`).
     odds : float
@@ -93,10 +75,9 @@ class Head:
     """
 
     names: tuple[str, ...]
-    model: Any
-    order: Any
+    model: Forest | None
+    order: Forest | None
     bought: int
-    edges: NDArray[np.float32]
     by_count: bool = False
     odds: float = 1.0
 
@@ -119,7 +100,7 @@ class Head:
         bought = int(sum((times > 0).sum() for _, times in parts))
         total = sum(len(times) for _, times in parts)
         if bought < FEWEST_BOUGHT or bought == total:
-            return cls(names, None, None, bought, np.zeros((0, 0), np.float32))
+            return cls(names, None, None, bought)
         random = np.random.default_rng(random_state)
         share = min(1.0, max(MOST_ROWS - bought, 2 * bought) / (total - bought))
         features, labels, weights, wonder = [], [], [], []
@@ -137,7 +118,7 @@ class Head:
         from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
         order = None
-        with threads(n_jobs):
+        with threadpool_limits(n_jobs, user_api="openmp"):
             model = shape.grow(HistGradientBoostingClassifier, bought, random_state)
             model.fit(snapped, label, weight)
             if ordered:
@@ -145,38 +126,47 @@ class Head:
                 some = np.isfinite(target)
                 order = ORDER.grow(HistGradientBoostingRegressor, bought, random_state)
                 order.fit(snapped[some], target[some], weight[some])
-        return cls(names, model, order, bought, edges)
+        return cls(names, Forest.of(model, edges=edges), order and Forest.of(order, edges=edges), bought)
 
     def chance(self, candidates: Candidates) -> NDArray[np.float64]:
         """Chance of being bought within the horizon, each candidate by itself."""
-        return self._chance(candidates, self._snapped(candidates))
+        if self.model is None:
+            chance = np.clip(candidates.closed_form.astype(np.float64), 0.0, 1.0)
+        else:
+            chance = self.model.chance(candidates.features)
+        if self.odds != 1.0:
+            chance = self.odds * chance / (1 - chance + self.odds * chance)
+        return chance
 
     def probability(self, candidates: Candidates) -> NDArray[np.float64]:
         """Chance of being bought within the horizon, dealt out among all candidates of each customer."""
-        snapped, customer = self._snapped(candidates), candidates.customer
-        chance = self._chance(candidates, snapped)
+        chance, customer = self.chance(candidates), candidates.customer
         if self.by_count:
             return deal(customer, chance, by_count(candidates))
         if self.model is None or self.order is None or not len(chance):
             return chance
-        with threads(1):
-            learned = self.order.predict(snapped)
+        learned = self.order.raw(candidates.features)
         return deal(customer, chance, standard(customer, chance) + LEARNED * standard(customer, learned))
 
-    def _snapped(self, candidates: Candidates) -> NDArray[np.float32]:
-        return candidates.features if self.model is None else snap(candidates.features, self.edges)
+    def state(self) -> dict[str, Any]:
+        """Everything as arrays, numbers and text."""
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        trees = {name: own[name] and own[name].state() for name in ("model", "order")}
+        return own | trees | {"names": list(self.names)}
 
-    def _chance(self, candidates: Candidates, snapped: NDArray[np.float32]) -> NDArray[np.float64]:
-        if not len(snapped):
-            return np.zeros(0)
-        if self.model is None:
-            chance = np.clip(candidates.closed_form.astype(np.float64), 0.0, 1.0)
-        else:
-            with threads(1):
-                chance = self.model.predict_proba(snapped)[:, 1]
-        if self.odds != 1.0:
-            chance = self.odds * chance / (1 - chance + self.odds * chance)
-        return chance
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Rebuild from `state`.
+
+        Raises
+        ------
+        ValueError
+            When the trees look at features that are not there.
+        """
+        trees = {name: state[name] and Forest.from_state(state[name]) for name in ("model", "order")}
+        if any(tree is not None and tree.feature.max() >= len(state["names"]) for tree in trees.values()):
+            raise ValueError("its trees look at features that it has no names for")
+        return cls(**{**state, **trees, "names": tuple(state["names"])})
 
 
 def grid_edges(features: NDArray[np.float32], label: NDArray[np.bool_]) -> NDArray[np.float32]:

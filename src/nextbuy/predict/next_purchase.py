@@ -326,7 +326,7 @@ class NextPurchase(BaseEstimator):
         return table.take(pa.array(by)).select(COLUMNS)
 
     def get_state(self) -> dict[str, Any]:
-        """Everything fitted, as arrays, numbers, text and the two boosters: what `nextbuy.save` writes."""
+        """Everything fitted, as arrays, numbers, and text: what `nextbuy.save` writes."""
         check_is_fitted(self, "learned_")
         events, learned = self._timeline.events, self.learned_
         return {
@@ -345,8 +345,8 @@ class NextPurchase(BaseEstimator):
             "cutoffs": np.array(learned.cutoffs, np.int64),
             "drift": learned.drift,
             "heads": {
-                name: {f.name: getattr(head, f.name) for f in fields(head)} | {"names": list(head.names)}
-                for name, head in (("repeat", learned.repeat), ("new", learned.new))
+                "repeat": learned.repeat.state(),
+                "new": learned.new.state(),
             },
         }
 
@@ -367,7 +367,7 @@ class NextPurchase(BaseEstimator):
         heads = [state["heads"]["repeat"], state["heads"]["new"]]
         if any(set(head) != {f.name for f in fields(Head)} for head in heads):
             raise InputError(OTHER_FIGURES)
-        repeat, new = (Head(**{**head, "names": tuple(head["names"])}) for head in heads)
+        repeat, new = (Head.from_state(head) for head in heads)
         cutoffs = tuple(int(c) for c in state["cutoffs"])
         self.learned_ = Learned(sources, repeat, new, cutoffs, state["drift"])
         self._finish()

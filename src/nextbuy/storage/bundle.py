@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from nextbuy.storage import boosters
 from nextbuy.storage import state as states
 from nextbuy.storage.errors import BundleError
 from nextbuy.storage.manifest import checksum, seal
@@ -92,7 +91,8 @@ def save(estimator: Any, directory: str | os.PathLike[str]) -> Path:
             "format_version": MODEL.version,
             "library_version": nextbuy.__version__,
             "class": name,
-            "model_version": _version(name, state),
+            # names what was learned, not when: equal fits on equal orders have one version
+            "model_version": f"{name}-{checksum({f: one['sha256'] for f, one in files.items()})[:12]}",
             "parameters": {k: _plain(v) for k, v in estimator.get_params(deep=False).items()},
             "data": _data(estimator, state),
             "files": dict(sorted(files.items())),
@@ -230,23 +230,3 @@ def _plain(value: Any) -> Any:
     ):
         return value
     return str(value)
-
-
-def _version(name: str, state: dict[str, Any]) -> str:
-    """Name what was learned, not when: equal fits on equal orders have one version."""
-    parts: dict[str, str] = {}
-
-    def write(file: str, content: bytes) -> None:
-        parts[file] = hashlib.sha256(content).hexdigest()
-
-    states.encode(_without_boosters(state), write)
-    return f"{name}-{checksum(parts)[:12]}"
-
-
-def _without_boosters(value: Any) -> Any:
-    """Replace boosters by their trees: a skops file holds memory addresses, which differ each time."""
-    if isinstance(value, dict):
-        return {k: _without_boosters(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_boosters(v) for v in value]
-    return boosters.trees(value) if boosters.is_booster(value) else value

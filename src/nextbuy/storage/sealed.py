@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nextbuy.orders.errors import InputError
 
 MANIFEST = "manifest.json"
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.(npy|parquet|skops|json|jsonl|csv)")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.(npy|parquet|json|jsonl|csv)")
 _MOST_MANIFEST = 64 << 20
 
 

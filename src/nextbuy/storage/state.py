@@ -1,7 +1,7 @@
 """A fitted model's state as plain files, and back: no pickle, no code.
 
-A state is a dict, nested as deep as one likes, of numpy arrays (.npy), arrow arrays and tables (.parquet),
-fitted scikit-learn boosters (.skops), and numbers, texts, booleans, None and lists of these (state.json).
+A state is a dict, nested as deep as one likes, of numpy arrays (.npy), arrow arrays and tables (.parquet), and
+numbers, texts, booleans, None and lists of these (state.json).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nextbuy.storage import boosters
 from nextbuy.storage.files import to_json
 
 if TYPE_CHECKING:
@@ -79,8 +78,6 @@ def _leaf(value: Any, place: str) -> tuple[str, str, bytes]:
         return "array", "parquet", _parquet(pa.table({"values": value}))
     if isinstance(value, pa.Table):
         return "table", "parquet", _parquet(value)
-    if boosters.is_booster(value):
-        return "booster", "skops", boosters.dump(value)
     raise TypeError(
         f"{place} is a {type(value).__module__}.{type(value).__qualname__}, which has no place in a bundle"
     )
@@ -163,6 +160,5 @@ _LEAVES: dict[str, Callable[[Any], Any]] = {
     "scalar": lambda content: _from_npy(content)[()],
     "array": _from_array,
     "table": _table,
-    "booster": boosters.load,
     "float": _from_float,
 }

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
+from nextbuy.forest import Forest
 from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import take, to_frame, to_table
@@ -124,7 +125,7 @@ class CustomerActivity(BaseEstimator):
             features.append(self._features(known, model))
             labels.append(ordered[known.customer])
         label = np.concatenate(labels) if labels else np.zeros(0, dtype=bool)
-        self.booster_ = None
+        self._trees: Forest | None = None
         self.landmarks_ = []
         if min(label.sum(), (~label).sum()) < FEWEST_OUTCOMES:
             return
@@ -140,7 +141,7 @@ class CustomerActivity(BaseEstimator):
         )
         with threadpool_limits(1, user_api="openmp"):
             booster.fit(np.concatenate(features), label)
-        self.booster_ = booster
+        self._trees = Forest.of(booster)
         self.landmarks_ = [str(np.datetime64(date, "D")) for date in dates]
 
     def _features(self, known: Summary, dropout: Dropout) -> NDArray[np.float32]:
@@ -175,9 +176,8 @@ class CustomerActivity(BaseEstimator):
         x, recency, age = s.frequency, s.recency, s.age
         closed = model.any_order(x, recency, age, horizon)
         p_order = closed
-        if self.booster_ is not None:
-            with threadpool_limits(1, user_api="openmp"):
-                p_order = self.booster_.predict_proba(self._features(s, model))[:, 1]
+        if self._trees is not None:
+            p_order = self._trees.chance(self._features(s, model))
         alive = model.alive(x, recency, age)
         expected = model.expected_orders(x, recency, age, horizon)
         value = np.full(len(x), np.nan)
@@ -216,7 +216,7 @@ class CustomerActivity(BaseEstimator):
         return to_frame(to_table(table).take(pa.array(rows)), self.backend_)
 
     def get_state(self) -> dict[str, Any]:
-        """Everything fitted, as arrays, numbers, text and the booster: what `nextbuy.save` writes."""
+        """Everything fitted, as arrays, numbers, and text: what `nextbuy.save` writes."""
         check_is_fitted(self, "dropout_")
         s = self._summary
         return {
@@ -233,7 +233,7 @@ class CustomerActivity(BaseEstimator):
             "spend": asdict(self.spend_) if self.spend_ else {},
             "margin_share": self.margin_share_,
             "landmarks": self.landmarks_,
-            "booster": self.booster_,
+            "trees": self._trees and self._trees.state(),
         }
 
     @classmethod
@@ -246,7 +246,8 @@ class CustomerActivity(BaseEstimator):
         self.dropout_ = Dropout(**state["dropout"])
         self.spend_ = Spend(**state["spend"]) if state["spend"] else None
         self.margin_share_ = state["margin_share"]
-        self.landmarks_, self.booster_ = list(state["landmarks"]), state["booster"]
+        self.landmarks_ = list(state["landmarks"])
+        self._trees = state["trees"] and Forest.from_state(state["trees"])
         return self
 
 
