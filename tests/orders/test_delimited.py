@@ -149,3 +149,37 @@ def test_spaces_around_header_names(tmp_path):
     assert read_orders(write(tmp_path, "ann,o1,2026-01-01,a,1,1,\n", head=head)).order_ids.to_pylist() == [
         "o1"
     ]
+
+
+def test_a_short_line_in_another_encoding_is_set_aside_there(tmp_path):
+    """A line with too many fields whose letters are no UTF-8 is refused as a line of the encoding that fits."""
+    text = "customer_id,timestamp,item_id\nZoé,2026-03-01,café\nZoé,2026-03-02,thé,à la menthe\n"
+    (tmp_path / "orders.csv").write_bytes(text.encode("cp1252"))
+    orders = read_orders(tmp_path / "orders.csv")
+    assert orders.customer_ids.to_pylist() == ["Zoé"]
+    assert orders.ledger == {"read": 2, "kept": 1, "merged": 0, "set_aside": 1}
+    assert "thé" in str(orders.problems.set_index("problem").loc["malformed_line", "examples"])
+
+
+def test_a_short_line_that_names_an_encoding_is_a_short_line(tmp_path):
+    """A malformed line that holds the word utf-8 is no problem of encodings."""
+    (tmp_path / "orders.csv").write_text(
+        "customer_id,timestamp,item_id\na,2026-03-01,x\na,utf-8\n", encoding="utf-8"
+    )
+    assert read_orders(tmp_path / "orders.csv").ledger["set_aside"] == 1
+
+
+def test_every_column_is_text_whatever_its_header_holds(tmp_path):
+    """A form feed or a line break in a header does not make numbers of a column: 007 stays 007."""
+    for name in ("item\x0cid", '"item\nid"'):
+        (tmp_path / "orders.csv").write_text(f"customer_id,timestamp,{name}\na,2026-03-01,007\n")
+        orders = read_orders(tmp_path / "orders.csv", item=name.strip('"'))
+        assert orders.item_ids.to_pylist() == ["007"]
+
+
+def test_two_columns_of_one_name_that_nobody_asks_for(tmp_path):
+    """Columns that are not mapped may share a name."""
+    (tmp_path / "orders.csv").write_bytes(
+        "customer_id,timestamp,item_id,n,n\na,2026-03-01,é,1,2\n".encode("cp1252")
+    )
+    assert len(read_orders(tmp_path / "orders.csv")) == 1

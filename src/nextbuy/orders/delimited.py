@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pyarrow import csv as arrow_csv
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
 _DELIMITERS = ",;\t|"
@@ -107,7 +108,8 @@ def _cyrillic(head: bytes) -> bool:
 def _decode(head: bytes, codec: str) -> list[str]:
     """Give the first lines of the file; a character cut at the end of `head` is no error."""
     text = head.decode(codec, errors="strict" if len(head) < _HEAD_BYTES and codec != "utf-8" else "replace")
-    return text.lstrip("\ufeff").splitlines()[:20]
+    # not splitlines, for which a form feed ends a line too
+    return re.split(r"\r\n|\r|\n", text.lstrip("\ufeff"))[:20]
 
 
 def _delimiter(lines: list[str], wanted: Collection[str]) -> str:
@@ -125,13 +127,17 @@ def _delimiter(lines: list[str], wanted: Collection[str]) -> str:
 
 def _read(path: Path, codec: str, delimiter: str) -> Delimited:
     bad: list[Any] = []
-    table = _arrow(path, codec, delimiter, bad, quote='"', newlines=False)
-    if table is None or bad or _breaks(table):
+    table = _arrow(path, codec, delimiter, quote='"', newlines=False)
+    if table is None or _breaks(table):
+        # a line that is refused is handed over as text, which it must be
+        _check_text(path, codec)
         # quoted line breaks and stray quotes look alike: the reading that keeps most lines is right
         best: tuple[int, pa.Table | None, list[Any]] = (-1, None, [])
         for quote, newlines in (('"', True), ('"', False), (False, False)):
             refused: list[Any] = []
-            made = _arrow(path, codec, delimiter, refused, quote=quote, newlines=newlines, threads=False)
+            made = _arrow(
+                path, codec, delimiter, quote=quote, newlines=newlines, refused=refused, threads=False
+            )
             if made is not None and made.num_rows > best[0]:
                 best = (made.num_rows, made, refused)
         _, table, bad = best
@@ -139,6 +145,17 @@ def _read(path: Path, codec: str, delimiter: str) -> Delimited:
             raise pa.ArrowInvalid("quotes that never close")
     names = [n.strip().lstrip("\ufeff").strip('"') for n in table.column_names]
     return Delimited(table.rename_columns(names), codec, [(r.number or 0, r.text or "") for r in bad])
+
+
+def _check_text(path: Path, codec: str) -> None:
+    """Raise UnicodeDecodeError where a file is not UTF-8 all through; other codecs are read through Python's own."""
+    if codec not in {"utf-8", "utf-8-sig"}:
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with pa.input_stream(str(path), compression="detect") as stream:
+        while chunk := stream.read(1 << 20):
+            decoder.decode(chunk)
+    decoder.decode(b"", final=True)
 
 
 def _breaks(table: pa.Table) -> bool:
@@ -150,25 +167,28 @@ def _arrow(
     path: Path,
     codec: str,
     delimiter: str,
-    bad: list[Any],
     *,
     quote: str | bool,
     newlines: bool,
+    refused: list[Any] | None = None,
     threads: bool = True,
+    names: Sequence[str] | None = None,
 ) -> pa.Table | None:
+    """Read a file, all of it text; None where a line has too many fields or too few and `refused` takes none."""
+
     def refuse(row: Any) -> str:
-        bad.append(row)
+        assert refused is not None
+        refused.append(row)
         return "skip"
 
-    names = next(csv.reader(_decode(_head(path), codec)[:1], delimiter=delimiter), [])
-    arrow_codec = "utf-8" if codec == "utf-8-sig" else codec
+    head = names or next(csv.reader(_decode(_head(path), codec)[:1], delimiter=delimiter), [])
     stream = pa.input_stream(str(path), compression="detect")
     try:
         with stream:
-            return arrow_csv.read_csv(
+            table = arrow_csv.read_csv(
                 stream,
                 read_options=arrow_csv.ReadOptions(
-                    encoding=arrow_codec,
+                    encoding="utf-8" if codec == "utf-8-sig" else codec,
                     use_threads=threads,
                     block_size=1 << 22,
                 ),
@@ -176,15 +196,32 @@ def _arrow(
                     delimiter=delimiter,
                     quote_char=quote,
                     newlines_in_values=newlines,
-                    invalid_row_handler=refuse,
+                    invalid_row_handler=None if refused is None else refuse,
                 ),
                 convert_options=arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
+                    column_types=dict.fromkeys(head, pa.string()), strings_can_be_null=False
                 ),
             )
     except pa.ArrowInvalid as error:
-        if "UTF8" in str(error) or "utf-" in str(error).lower():
+        text = str(error)
+        # a line of the file may stand in the message of a parse error
+        if not text.startswith("CSV parse error") and ("UTF8" in text or "utf-" in text.lower()):
             raise
-        if "mpty CSV" in str(error):
+        if "mpty CSV" in text:
             raise InputError(f"{path.name} is empty. Give a file with a header line.") from error
         return None
+    if names is None and not all(pa.types.is_string(t) for t in table.schema.types):
+        # arrow sees other names in the header, such as one with a line break
+        if refused is not None:
+            refused.clear()
+        return _arrow(
+            path,
+            codec,
+            delimiter,
+            quote=quote,
+            newlines=newlines,
+            refused=refused,
+            threads=threads,
+            names=table.column_names,
+        )
+    return table

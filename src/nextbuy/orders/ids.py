@@ -33,18 +33,13 @@ def is_text(kind: pa.DataType) -> bool:
     """Say whether an arrow type is text, plain or coded."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
     """Join the chunks of a column."""
-    if pa.types.is_string_view(column.type):
-        # views have few kernels
-        column = column.cast(pa.string())
     if not column.num_chunks:
-        return (
-            pa.nulls(0, column.type) if not pa.types.is_dictionary(column.type) else pa.nulls(0, pa.string())
-        )
+        return pa.array([], column.type)
     if column.num_chunks == 1:
         return column.chunk(0)
     joined = column.combine_chunks()
@@ -58,10 +53,6 @@ def blank(text: pa.Array) -> pa.Array:
 
 def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
     """Codes by row (-1: null) and the distinct values."""
-    if isinstance(column.type, pa.BaseExtensionType) or pa.types.is_nested(column.type):
-        # UUIDs and the like have no kernels: by their text
-        texts = [None if v is None else str(v) for v in column.to_pylist()]
-        column = pa.chunked_array([pa.array(texts, pa.string())])
     if pa.types.is_dictionary(column.type):
         whole = one_array(column.unify_dictionaries())
     else:
@@ -72,7 +63,7 @@ def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
     return codes, values
 
 
-def plain(values: pa.Array) -> pa.Array:  # noqa: PLR0911 - one return a type reads best
+def plain(values: pa.Array) -> pa.Array:
     """Bring distinct values to int64 where all are whole numbers, else to text; nulls stay null."""
     kind = values.type
     if pa.types.is_integer(kind):
@@ -92,10 +83,6 @@ def plain(values: pa.Array) -> pa.Array:  # noqa: PLR0911 - one return a type re
         return pc.if_else(pa.array(known), text, pa.scalar(None, pa.string()))
     if pa.types.is_null(kind):
         return values.cast(pa.string())
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return pa.array(
-            [v and v.decode("utf-8", "backslashreplace") for v in values.to_pylist()], pa.string()
-        )
     return values.cast(pa.string())
 
 

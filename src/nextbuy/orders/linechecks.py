@@ -75,7 +75,7 @@ def of_returns(
     by = sorted_rows(group, us, quantity)
     alike = (group[by][1:] == group[by][:-1]) & (us[by][1:] == us[by][:-1])
     alike &= quantity[by][1:] == quantity[by][:-1]
-    alike = np.append(alike, False) | np.append(False, alike)
+    alike = (np.append(alike, False) | np.append(False, alike))[: len(live)]
     tie = np.zeros(len(live), np.uint64)
     tie[by[alike]] = _content(read, order, live[by[alike]])
     at, of, pieces = match_returns(group, us, quantity, tie)
@@ -156,7 +156,7 @@ def _marked_orders(read: Read, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         return np.zeros(len(rows), dtype=bool)
     plain = pc.match_substring_regex(read.order.values, r"^\d+$")
     letter = pc.match_substring_regex(read.order.values, r"^[A-Za-z]+[-_]?\d+$")
-    if pc.sum(plain).as_py() <= pc.sum(letter).as_py():
+    if (pc.sum(plain).as_py() or 0) <= (pc.sum(letter).as_py() or 0):
         return np.zeros(len(rows), dtype=bool)
     marks = np.append(letter.to_numpy(zero_copy_only=False), False)
     return np.asarray(marks[read.order.codes[rows]], dtype=bool)

@@ -91,6 +91,4 @@ def _words(column: pa.ChunkedArray) -> pa.Array:
     whole = one_array(column.unify_dictionaries())
     if pa.types.is_dictionary(whole.type):
         whole = whole.dictionary_decode()
-    if pa.types.is_nested(whole.type) or isinstance(whole.type, pa.BaseExtensionType):
-        return pa.array([str(v) for v in whole.to_pylist()], pa.string())
     return whole.cast(pa.string()) if pa.types.is_large_string(whole.type) else whole

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nextbuy.orders.arrowtypes import python_value, usual
 from nextbuy.orders.database import is_database, read_database
 from nextbuy.orders.delimited import read_delimited
 from nextbuy.orders.errors import InputError
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.bz2", ".csv.zst")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+# what arrow raises for a file whose bytes lie: names that are no text, sizes beyond all memory
+BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError)
 
 
 @dataclass(eq=False)
@@ -41,12 +44,18 @@ class Part:
         default_factory=dict
     )  # rows whose type differs, by column read
 
+    def __post_init__(self) -> None:
+        given, of_group = self.load, self.load_group
+        self.load = lambda name: usual(given(name))
+        if of_group is not None:
+            self.load_group = lambda name, group: usual(of_group(name, group))
+
     def value(self, name: str, row: int) -> Any:
         """Give one value, reading no more of a file than it must."""
         if self.groups is None or self.load_group is None:
-            return self.load(name)[row].as_py()
+            return python_value(self.load(name)[row])
         group = int(np.searchsorted(self.groups, row, side="right")) - 1
-        return self.load_group(name, group)[row - int(self.groups[group])].as_py()
+        return python_value(self.load_group(name, group)[row - int(self.groups[group])])
 
     def row_number(self, row: int) -> int:
         """1-based number of a row in its source, malformed lines counted."""
@@ -154,27 +163,31 @@ def _parquet(path: Path) -> Part:
             if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)
         }
         file.close()
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(
-            f"{path.name} is no readable Parquet file: {error}. Check that it is complete."
-        ) from error
+    except BROKEN as error:
+        raise _no_parquet(path, error) from error
 
     def read(name: str, group: int | None = None) -> pa.ChunkedArray:
         try:
             # columns stored as codes stay codes
             with pq.ParquetFile(path, read_dictionary=[name] if name in text else None) as opened:
                 every = opened.read(columns=[name]) if group is None else opened.read_row_group(group, [name])
-                return every.column(0)
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{path.name} is no readable Parquet file: {error}. Check that it is complete."
-            ) from error
+                column = every.column(0)
+        except BROKEN as error:
+            raise _no_parquet(path, error) from error
+        if len(column) != (rows if group is None else sizes[group]):
+            raise _no_parquet(path, f"column {name!r} has {len(column):,} of its {rows:,} values")
+        return column
 
     return Part(names, rows, read, np.cumsum([0, *sizes]), read, path.name)
 
 
+def _no_parquet(path: Path, why: object) -> InputError:
+    return InputError(f"{path.name} is no readable Parquet file: {why}. Check that it is complete.")
+
+
 def _table_part(table: pa.Table) -> Part:
-    return Part(table.column_names, table.num_rows, table.column)
+    names = table.column_names
+    return Part(names, table.num_rows, lambda name: table.column(names.index(name)))
 
 
 def _object_part(columns: dict[str, Any], rows: int) -> Part:

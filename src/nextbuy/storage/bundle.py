@@ -147,7 +147,7 @@ def read_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
         As `load`.
     """
     content = MODEL.manifest(directory)
-    if content.get("class") not in CLASSES:
+    if content.get("class") not in list(CLASSES):  # a list: it may be of a type that no dict looks up
         raise MODEL.broken(
             Path(directory),
             f"it says that it is a {str(content.get('class'))[:80]!r}, not one of {', '.join(CLASSES)}",

@@ -126,7 +126,7 @@ class Sealed:
         if not isinstance(files, dict):
             raise self.broken(path, f"{MANIFEST} lists no files")
         for name, one in files.items():
-            known = isinstance(one, dict) and {"sha256", "bytes"} <= set(one)
+            known = isinstance(one, dict) and type(one.get("bytes")) is int and "sha256" in one
             if not known or not is_plain_name(name) or name == MANIFEST:
                 raise self.broken(path, f"{MANIFEST} lists {name[:80]!r}, which is no file of a {self.noun}")
         return content

@@ -1,0 +1,1 @@
+"""Input from strangers: what must never break, fed with what nobody would write."""
