@@ -33,6 +33,7 @@ def nextbuy(path: str, occurrence: str, chunk: str = "") -> dict[str, np.ndarray
     import pyarrow.parquet as pq
 
     from nextbuy.mining import exposures
+    from nextbuy.mining.frequent_lags import frequent_lags
     from nextbuy.orders.arrays import to_numpy
 
     exposures.CHUNK = int(chunk) if chunk else exposures.CHUNK
@@ -49,7 +50,7 @@ def nextbuy(path: str, occurrence: str, chunk: str = "") -> dict[str, np.ndarray
         rows = np.flatnonzero((longer[0].steps[:, 1] == 1) & (a != b))
         rows = rows[np.lexsort((b[rows], a[rows]))]
         return {"a": a[rows], "b": b[rows], "count": count[rows]}
-    a, b, lags = exposures.frequent_lags(
+    a, b, lags = frequent_lags(
         events, window_days=WINDOW, min_followed=LEAST, bins=np.array(EDGES), occurrence=occurrence
     )
     return {"a": a, "b": b, "count": lags.sum(1), "lags": lags}

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nextbuy.mining import exposures
-from nextbuy.mining.exposures import NEVER, Purchases, count_exposed, count_pairs, frequent_lags, from_lines
+from nextbuy.mining.exposures import NEVER, Purchases, count_exposed, count_pairs, from_lines
+from nextbuy.mining.frequent_lags import frequent_lags
 from nextbuy.mining.lags import count_lags, edges, kaplan_meier
 
 ITEMS, DAYS = 4, 30

@@ -92,10 +92,10 @@ def test_predictions_take_no_substitute_for_a_follower(shop):
 
     def pairs(catalog):
         orders = nb.read_orders(shop[0], catalog=catalog)
-        history = Timeline.of(purchases(orders)).before(20_200)
+        timeline = Timeline.of(purchases(orders))
         category = np.full(orders.n_items, -1, np.int32)
         groups = substitute_groups(orders)
-        (links,) = mine_links(history, window_days=90, category=category, substitutes=groups)
+        (links,) = mine_links(timeline, 20_200, window_days=90, category=category, substitutes=groups)
         ids = np.array(orders.item_ids.to_pylist())
         assert np.all(np.diff(links.antecedent) >= 0)
         return set(zip(ids[links.antecedent].tolist(), ids[links.consequent].tolist(), strict=True))

@@ -10,6 +10,7 @@ import pytest
 
 import nextbuy as nb
 from nextbuy.predict.candidates import new_candidates, repeat_candidates
+from nextbuy.predict.history import Timeline
 from nextbuy.predict.shares import AVERAGE, _shapley, source_of, source_shares
 
 
@@ -110,7 +111,7 @@ def test_shares_are_those_of_all_orders():
 def test_a_closed_form_is_split_by_its_hazards(small_model):
     """Without a booster a repeat is the customer's own, and a new item the rule's and popularity's by their hazards."""
     sources = small_model.learned_.sources
-    history = small_model._timeline.before(small_model._cut)
+    history = Timeline.of(small_model._events).before(small_model._cut)
     for made, head in (
         (repeat_candidates, small_model.learned_.repeat),
         (new_candidates, small_model.learned_.new),
@@ -128,7 +129,7 @@ def test_a_closed_form_is_split_by_its_hazards(small_model):
 def test_what_is_dealt_out_is_told_apart(small_model):
     """Where plain counts deal the probabilities out, the place among own items adds the rest, and the sum stays."""
     sources, head = small_model.learned_.sources, replace(small_model.learned_.repeat, by_count=True)
-    candidates = repeat_candidates(small_model._timeline.before(small_model._cut), sources)
+    candidates = repeat_candidates(Timeline.of(small_model._events).before(small_model._cut), sources)
     dealt, alone = head.probability(candidates), head.chance(candidates)
     row = int(np.abs(dealt - alone).argmax())
     adds = source_shares(head, candidates, row, candidates, probability=float(dealt[row]))

@@ -23,8 +23,8 @@ LINES = [  # customer a bought on three days, then once more after the cut of da
 
 def _candidates(timeline, cut, category, durable, substitutes):
     history = timeline.before(cut)
-    links = mine_links(history, window_days=180, category=category, substitutes=substitutes)
-    sources = gather(history, links, horizon_days=30, category=category, durable=durable)
+    links = mine_links(timeline, cut, window_days=180, category=category, substitutes=substitutes)
+    sources = gather(timeline, cut, links, horizon_days=30, category=category, durable=durable)
     return [made(history, sources) for made in (repeat_candidates, new_candidates)]
 
 

@@ -5,12 +5,13 @@ All counts are sums over customers, so the counts of two disjoint groups of cust
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from nextbuy.mining.levels import Pairs
+from nextbuy.mining.parts import Whole
 from nextbuy.orders.lines import changes, sorted_rows
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ WEEK = 7
 
 
 @dataclass(frozen=True)
-class Purchases:
+class Purchases(Whole):
     """Distinct (customer, day, item) events, sorted by customer and day.
 
     Attributes
@@ -60,10 +61,34 @@ class Purchases:
         first: NDArray[np.bool_] = self.previous == NEVER
         return first
 
-    def where(self, keep: NDArray[Any]) -> Purchases:
-        """Keep the marked or listed events; the span stays."""
+    def where(self, keep: NDArray[Any] | slice) -> Purchases:
+        """Keep the marked or listed events, or a slice of them without a copy; the span stays."""
         arrays = {f.name: getattr(self, f.name)[keep] for f in fields(self) if f.name not in _SCALARS}
         return Purchases(**arrays, **{name: getattr(self, name) for name in _SCALARS})
+
+    def between(self, low: int, high: int) -> Purchases:
+        """Give the customers from `low` to before `high` and nobody else, numbered from 0, without a copy of theirs."""
+        high = min(high, self.n_customers)
+        rows = slice(*np.searchsorted(self.customer, (low, high)))
+        mine = self.where(rows)
+        return replace(mine, customer=mine.customer - np.int32(low), n_customers=max(high - low, 0))
+
+    def of_customers(self, codes: NDArray[np.int64]) -> Purchases:
+        """Give some customers and nobody else, numbered in the order given (codes must rise)."""
+        new = np.full(self.n_customers, -1, np.int32)
+        new[codes] = np.arange(len(codes), dtype=np.int32)
+        mine = self.where(new[self.customer] >= 0)
+        return replace(mine, customer=new[mine.customer], n_customers=len(codes))
+
+    def __add__(self, other: Purchases) -> Purchases:
+        """Put the events of other customers of the same table to these."""
+        arrays: dict[str, Any] = {
+            f.name: np.concatenate([getattr(part, f.name) for part in (self, other)])
+            for f in fields(self)
+            if f.name not in _SCALARS
+        }
+        both = replace(self, **arrays)
+        return both.where(np.argsort(both.customer, kind="stable"))
 
 
 _SCALARS = ("n_customers", "n_items", "start", "end")
@@ -114,8 +139,9 @@ class PairCounts:
     ----------
     watched : (items,) ndarray of int64
         Customers whose first A falls after the burn-in: those who can be exposed.
-    ends : (items, weeks) ndarray of float64
-        The same by calendar week of the end of their watch less those of its start; shares of neighbouring weeks.
+    ends : (items, weeks) ndarray of int64
+        The same by calendar week of the end of their watch less those of its start, in sevenths: a day is shared by
+        the two neighbouring weeks.
     arrivals : (items, weeks) ndarray of int32
         Purchases of B that can follow something, by week: first ever and not on the customer's first day.
     entered : (weeks,) ndarray of int64
@@ -129,7 +155,7 @@ class PairCounts:
     """
 
     watched: NDArray[np.int64]
-    ends: NDArray[np.float64]
+    ends: NDArray[np.int64]
     arrivals: NDArray[np.int32]
     entered: NDArray[np.int64]
     owned: NDArray[np.int32]
@@ -196,7 +222,7 @@ def spans(events: Purchases, rows: NDArray[np.int64], window_days: int) -> tuple
     return begin[mine], after, np.searchsorted(key, within, side="right")
 
 
-def _by_item(item: NDArray, size: NDArray) -> Iterator[NDArray[np.int64]]:
+def by_item(item: NDArray, size: NDArray) -> Iterator[NDArray[np.int64]]:
     """Give the rows in parts of about `CHUNK` pairs and of whole items: each part has all pairs of its items."""
     by = np.argsort(item.astype(np.uint16) if len(item) and item.max() < 1 << 16 else item, kind="stable")
     by = by[size[by] > 0]
@@ -210,7 +236,7 @@ def _by_item(item: NDArray, size: NDArray) -> Iterator[NDArray[np.int64]]:
         low = high
 
 
-class _Behind:
+class Behind:
     """Pairs of some rows with a run of the same customer's events each, given by its first event and its size."""
 
     def __init__(self, events: Purchases, rows: NDArray, low: NDArray, size: NDArray) -> None:
@@ -235,73 +261,24 @@ class _Behind:
         return np.asarray((other != 0) & (again <= 0), np.bool_)
 
 
-def _runs(ascending: NDArray) -> NDArray[np.int64]:
+def runs(ascending: NDArray) -> NDArray[np.int64]:
     """Give where each run of equal values starts."""
     new = np.ones(len(ascending), dtype=bool)
     np.not_equal(ascending[1:], ascending[:-1], out=new[1:])
     return np.flatnonzero(new)
 
 
-def _later(
+def later_pairs(
     events: Purchases, rows: NDArray, after: NDArray, until: NDArray, occurrence: Occurrence
-) -> Iterator[tuple[_Behind, NDArray, NDArray]]:
-    """Give the pairs within the window: by part the pairs' cells (see `_Behind.keys`) and lags in days."""
-    for part in _by_item(events.item[rows], until - after):
-        later = _Behind(events, rows[part], after[part], until[part] - after[part])
+) -> Iterator[tuple[Behind, NDArray, NDArray]]:
+    """Give the pairs within the window: by part the pairs' cells (see `Behind.keys`) and lags in days."""
+    for part in by_item(events.item[rows], until - after):
+        later = Behind(events, rows[part], after[part], until[part] - after[part])
         key, lag = later.keys(), later.lags()
         if occurrence == "any":
             once = later.once()
             key, lag = key[once], lag[once]
         yield later, key, lag
-
-
-def frequent_lags(
-    events: Purchases,
-    *,
-    window_days: int,
-    min_followed: int,
-    bins: NDArray[np.int64],
-    burn_in_days: int = 0,
-    occurrence: Occurrence = "first",
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Give the pairs with enough followers, and these by lag bin, without a table of all pairs.
-
-    Returns
-    -------
-    antecedent, consequent : (pairs,) ndarray of int64
-        Ascending.
-    followers : (pairs, bins) ndarray of int64
-        Customers by lag in (bins[k], bins[k + 1]] days.
-
-    Notes
-    -----
-    Time linear in the pair events; memory in `CHUNK`, in the number of items and in the pairs found.
-    """
-    if occurrence == "first":
-        events = events.where(events.first)
-    rows = anchors(events, burn_in_days=burn_in_days)
-    _, after, until = spans(events, rows, window_days)
-    bin_of = (np.searchsorted(bins, np.arange(window_days + 1)) - 1).astype(np.int32)
-    width = len(bins) - 1
-    shift = width.bit_length()
-    cells, followers = [np.zeros(0, np.int64)], [np.zeros((0, width), np.int64)]
-    for later, key, lag in _later(events, rows, after, until, occurrence):
-        wide = int(key.max(initial=0)) >> (31 - shift) > 0
-        coded: NDArray[Any] = np.left_shift(key.astype(np.int64 if wide else np.int32), shift)
-        coded |= bin_of[lag]
-        coded.sort()
-        cell = coded >> shift
-        start = _runs(cell)
-        count = np.diff(start, append=len(cell))
-        found = np.flatnonzero(count >= min_followed)
-        at = np.repeat(start[found] - np.cumsum(count[found]) + count[found], count[found])
-        at += np.arange(len(at))
-        row = np.repeat(np.arange(len(found)), count[found])
-        table = np.bincount(row * width + (coded[at] & ((1 << shift) - 1)), minlength=len(found) * width)
-        cells.append(cell[start[found]] + np.int64(later.base))
-        followers.append(table.reshape(len(found), width))
-    a, b = np.divmod(np.concatenate(cells), max(events.n_items, 1))
-    return a, b, np.concatenate(followers)
 
 
 def count_pairs(
@@ -312,7 +289,7 @@ def count_pairs(
     Time is linear in the number of pair events (a customer's A before B), memory in the pairs that occur (8 bytes
     each) and in `CHUNK`.
     """
-    from scipy import sparse  # frequent_lags does without it: a fifth of a small job is imports
+    from scipy import sparse  # `frequent_lags` does without it: a fifth of a small job is imports
 
     n = events.n_items
     weeks = (events.end - events.start) // WEEK + 2
@@ -322,10 +299,10 @@ def count_pairs(
     _, after, until = spans(events, rows, window_days)
     lags, in_row = np.zeros(window_days + 1, np.int64), np.zeros(n + 1, np.int64)
     columns, counts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
-    for later, key, lag in _later(events, rows, after, until, occurrence):
+    for later, key, lag in later_pairs(events, rows, after, until, occurrence):
         lags += np.bincount(lag, minlength=window_days + 1)
         key.sort()  # sorted, not tabulated: of many items most cells stay empty
-        start = _runs(key)
+        start = runs(key)
         a, b = np.divmod(key[start] + np.int64(later.base), n)
         in_row[1:] += np.bincount(a, minlength=n)
         columns.append(b.astype(np.int32))
@@ -356,13 +333,13 @@ def count_pairs(
     )
 
 
-def _spread(item: NDArray, day: NDArray, n: int, weeks: int) -> NDArray[np.float64]:
-    """Count items by week, each day shared between the two week boundaries beside it (linear interpolation)."""
+def _spread(item: NDArray, day: NDArray, n: int, weeks: int) -> NDArray[np.int64]:
+    """Count items by week in sevenths, each day shared between the two week boundaries beside it."""
     week, part = np.divmod(day, WEEK)
-    key, share = item * np.int64(weeks) + week, (part + 1) / WEEK  # the day's end counts: day 0 lies 1/7 in
+    key, share = item * np.int64(weeks) + week, part + 1  # the day's end counts: day 0 lies 1/7 in
     size = n * weeks
-    here, next_week = np.bincount(key, 1 - share, size), np.bincount(key + 1, share, size + 1)[:size]
-    return np.asarray(here + next_week, np.float64).reshape(n, weeks)
+    here, next_week = np.bincount(key, WEEK - share, size), np.bincount(key + 1, share, size + 1)[:size]
+    return np.asarray(here + next_week, np.int64).reshape(n, weeks)
 
 
 def count_exposed(
@@ -390,8 +367,8 @@ def count_exposed(
     wanted[antecedent] = True
     rows = rows[wanted[events.item[rows]]]
     first, after, _ = spans(events, rows, 0)
-    for part in _by_item(events.item[rows], after - first):
-        earlier = _Behind(events, rows[part], first[part], after[part] - first[part])
+    for part in by_item(events.item[rows], after - first):
+        earlier = Behind(events, rows[part], first[part], after[part] - first[part])
         seen = np.sort(earlier.keys())
         low, high = np.searchsorted(cell, (earlier.base, earlier.base + int(seen[-1]) + 1))
         asked = (cell[low:high] - earlier.base).astype(seen.dtype)

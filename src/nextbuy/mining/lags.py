@@ -15,6 +15,7 @@ from scipy import optimize, special, stats
 
 from nextbuy.mining.exposures import Occurrence, Purchases, anchors, pairs, spans
 from nextbuy.mining.lagshapes import find_shapes, shape_weights
+from nextbuy.mining.parts import in_grains
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,9 +82,8 @@ def count_lags(
     rows = anchors(events, burn_in_days=burn_in_days)
     first, after, until = spans(events, rows, window_days)
     size = np.bincount(events.customer, minlength=events.n_customers).astype(np.float64)
-    chance = np.bincount(events.customer[rows], until - after, events.n_customers) / np.maximum(
-        size * (size - 1), 1
-    )
+    followed = np.bincount(events.customer[rows], until - after, events.n_customers)
+    chance = in_grains(followed / np.maximum(size * (size - 1), 1))
     wanted = np.zeros(events.n_items, dtype=bool)
     wanted[antecedent] = True
     use = wanted[events.item[rows]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -14,9 +14,12 @@ from nextbuy.mining.exposures import Occurrence, PairCounts, Purchases, count_ex
 from nextbuy.mining.measures import wilson_interval
 from nextbuy.mining.pace import own_pace
 from nextbuy.mining.pair_table import PairTable
+from nextbuy.mining.via import Chains, chains_of, count_chains, via
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from nextbuy.mining.parts import Parts
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Mined:
 
 
 def mine(
-    events: Purchases,
+    events: Parts,
     *,
     window_days: int,
     min_followed: int,
@@ -58,21 +61,21 @@ def mine(
 ) -> Mined:
     """Count, estimate the null, test every pair, tabulate the lags of the rules that pass.
 
-    With `cross_fit` the halves of the customers are counted apart and compared. Memory: about 60 bytes a pair of items
-    that occurs, whatever the number of items.
+    `events` are `Purchases`, whole or in parts: whatever the parts, the result is the same to the bit. With `cross_fit`
+    the halves of the customers are counted apart and compared. Memory: about 60 bytes a pair of items that occurs,
+    whatever the number of items.
     """
-
-    def count(part: Purchases) -> PairCounts:
-        return count_pairs(part, window_days=window_days, burn_in_days=burn_in_days, occurrence=occurrence)
+    watch: dict[str, Any] = {"burn_in_days": burn_in_days, "occurrence": occurrence}
+    within = watch | {"window_days": window_days}
 
     def pair_up(part: PairCounts) -> PairTable:
         return PairTable.of(part, occurrence=occurrence)
 
-    halves = [count(events.where(events.half == side)) for side in (False, True)] if cross_fit else []
-    counts = halves[0] + halves[1] if cross_fit else count(events)
+    halves = [events.total(_count_half, half=half, **within) for half in (False, True)] if cross_fit else []
+    counts = halves[0] + halves[1] if cross_fit else events.total(count_pairs, **within)
     whole = estimate(pair_up(counts))
     tests = whole.candidates(min_followed)
-    exposed = count_exposed(events, tests.a, tests.b, burn_in_days=burn_in_days, occurrence=occurrence)
+    exposed = events.total(count_exposed, antecedent=tests.a, consequent=tests.b, **watch)
     tests, exposed = whole.tested(tests, exposed >= min_customers), exposed[exposed >= min_customers]
     links = max(int(tests.passes(DIRECTED).sum()), 1)
     keep = np.ones(len(tests.a), dtype=bool) if fdr is None else tests.passes(fdr)
@@ -83,9 +86,9 @@ def mine(
     order = np.lexsort((tests.b, tests.a, -lift_low))
     tests, exposed, lift, lift_low = tests.where(order), exposed[order], lift[order], lift_low[order]
     a, b, d = tests.a, tests.b, tests.direction
-    lags, followers = lag_tables.count_lags(
-        events, a, b, window_days=window_days, burn_in_days=burn_in_days, occurrence=occurrence
-    )
+    chains = chains_of(a, b)
+    found = events.total(_count_rules, antecedent=a, consequent=b, chains=chains, **within)
+    lags = found.lags
     table = lag_tables.shrink(lags, window_days=window_days)
     confidence, variance = lag_tables.kaplan_meier(lags)
     followed = tests.forward.astype(np.int64)
@@ -100,9 +103,7 @@ def mine(
         lags,
         background=counts.background(table.bins),
         standing=tests.passes(DIRECTED),
-        window_days=window_days,
-        burn_in_days=burn_in_days,
-        occurrence=occurrence,
+        **within,
     )
     known = whole.taste
     del whole, counts
@@ -134,20 +135,53 @@ def mine(
         "lag_p50": quantiles[:, 1],
         "lag_p90": quantiles[:, 2],
         "timing_signal": lag_tables.timing_signal(lags, pace)[0],
-        "via": _via(a, b, followed, exposed, tests.ahead, followers),
+        "via": via(chains, found.chains, b, followed=followed, exposed=exposed, expected=tests.ahead),
     }
     share = _replicated_share(parts, halves, fdr or DIRECTED, min_followed / 2) if parts else float("nan")
     return Mined(a, b, columns, table, lags, share)
 
 
-def frequent(events: Purchases, buyers: int) -> tuple[Purchases, NDArray[np.int64]]:
+@dataclass(frozen=True)
+class _RuleCounts:
+    """What is counted of chosen rules; additive over customers."""
+
+    lags: lag_tables.LagCounts
+    chains: NDArray[np.int64]
+
+    def __add__(self, other: _RuleCounts) -> _RuleCounts:
+        return _RuleCounts(self.lags + other.lags, self.chains + other.chains)
+
+
+def _count_rules(
+    events: Purchases, *, antecedent: NDArray, consequent: NDArray, chains: Chains, **within: Any
+) -> _RuleCounts:
+    lags, followers = lag_tables.count_lags(events, antecedent, consequent, **within)
+    return _RuleCounts(
+        lags, count_chains(chains, followers, rules=len(antecedent), n_customers=events.n_customers)
+    )
+
+
+def _count_half(events: Purchases, *, half: bool, **within: Any) -> PairCounts:
+    return count_pairs(events.where(events.half == half), **within)
+
+
+def count_buyers(events: Purchases) -> NDArray[np.int64]:
+    """Count the customers who ever bought each item."""
+    return np.bincount(events.item[events.first], minlength=events.n_items)
+
+
+def frequent(events: Any, buyers: int) -> tuple[Any, NDArray[np.int64]]:
     """Leave out items with fewer buyers than a rule needs; renumber the rest. Gives the old codes too."""
-    count = np.bincount(events.item[events.first], minlength=events.n_items)
-    kept = np.flatnonzero(count >= buyers)
+    kept = np.flatnonzero(events.total(count_buyers) >= buyers)
+    return events.each(among, kept=kept), kept
+
+
+def among(events: Purchases, *, kept: NDArray[np.int64]) -> Purchases:
+    """Keep the purchases of some items, numbered in the order given."""
     new = np.full(events.n_items, -1, np.int32)
     new[kept] = np.arange(len(kept))
     events = events.where(new[events.item] >= 0)
-    return replace(events, item=new[events.item], n_items=len(kept)), kept
+    return replace(events, item=new[events.item], n_items=len(kept))
 
 
 def _beyond(one: Estimate, counts: PairCounts, a: NDArray, b: NDArray) -> NDArray[np.bool_]:
@@ -168,41 +202,3 @@ def _replicated_share(parts: list[Estimate], halves: list[PairCounts], fdr: floa
         chosen += len(tests.a)
         replicated += int(_beyond(parts[other], halves[other], tests.a, tests.b).sum())
     return replicated / chosen if chosen else float("nan")
-
-
-def _via(
-    a: NDArray,
-    b: NDArray,
-    followed: NDArray,
-    exposed: NDArray,
-    expected: NDArray,
-    followers: lag_tables.Followers,
-) -> NDArray[np.int64]:
-    """For A -> C find the B through which it runs: A -> B -> C, and without B nothing is left of it.
-
-    Counted on customers: those who followed A -> B, B -> C and A -> C. The rest of the followers of A -> C must be
-    no more than the exposed customers without B would give by expectation (Poisson, one-sided 5 %). -1: none.
-    """
-    rules = len(a)
-    out, best = np.full(rules, -1, np.int64), np.zeros(rules)
-    if not rules:
-        return out
-    from_a, to_b = np.lexsort((b, a)), np.lexsort((a, b))
-    (leave, left), (come, came) = np.searchsorted(a[from_a], [a, a + 1]), np.searchsorted(b[to_b], [b, b + 1])
-    by = np.argsort(followers.rule, kind="stable")
-    starts = np.searchsorted(followers.rule[by], np.arange(rules + 1))
-    customers = followers.customer[by]
-    for r in range(rules):
-        firsts, seconds = from_a[leave[r] : left[r]], to_b[come[r] : came[r]]
-        middles, one, two = np.intersect1d(b[firsts], a[seconds], assume_unique=True, return_indices=True)
-        mine = customers[starts[r] : starts[r + 1]]
-        for m, first, second in zip(middles, firsts[one], seconds[two], strict=True):
-            chain = np.intersect1d(
-                np.intersect1d(mine, customers[starts[first] : starts[first + 1]]),
-                customers[starts[second] : starts[second + 1]],
-            )
-            rest, share = followed[r] - len(chain), 1 - followed[first] / exposed[r]
-            alone = expected[r] * max(share, 0.0)
-            if len(chain) > best[r] and stats.poisson.sf(rest - 1, alone) >= DIRECTED:
-                best[r], out[r] = len(chain), m
-    return out

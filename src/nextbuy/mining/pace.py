@@ -12,6 +12,8 @@ from nextbuy.mining.lags import LagCounts, count_lags, edges
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nextbuy.mining.parts import Parts
+
 WORTH = 10  # a lag bin is drawn to the pace of all pairs, which counts as so many followers
 
 
@@ -22,8 +24,8 @@ def follow_anything(
     window_days: int,
     burn_in_days: int = 0,
     occurrence: Occurrence = "first",
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Followers and watched days by lag bin, (items, bins) each, of every pair X -> B together, B one of `items`.
+) -> NDArray[np.float64]:
+    """Followers and watched days, (2, items, lag bins), of every pair X -> B together, B one of `items`.
 
     No pair is expanded: how many first purchases of a customer lie so many days before a B, and how many days after it
     they would have been watched on, are differences of running sums. Time: the purchases of `items` times the bins.
@@ -72,11 +74,11 @@ def follow_anything(
             events, items, items, window_days=window_days, burn_in_days=burn_in_days, occurrence=occurrence
         )
         came, days = came - again.followers, days - again.watch_days
-    return came, days
+    return np.stack([came, days])
 
 
 def own_pace(
-    events: Purchases,
+    events: Parts,
     consequent: NDArray[np.int64],
     counts: LagCounts,
     *,
@@ -93,8 +95,12 @@ def own_pace(
     `background`, the hazard of all pairs.
     """
     items, code = np.unique(consequent, return_inverse=True)
-    totals = follow_anything(
-        events, items, window_days=window_days, burn_in_days=burn_in_days, occurrence=occurrence
+    totals = events.total(
+        follow_anything,
+        items=items,
+        window_days=window_days,
+        burn_in_days=burn_in_days,
+        occurrence=occurrence,
     )
     left = []
     for total, part in zip(totals, (counts.followers, counts.watch_days), strict=True):

@@ -15,6 +15,8 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
+from nextbuy.mining.exposures import WEEK
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -250,4 +252,4 @@ def expected_followers(
     free = entered[None, :] - (np.cumsum(counts.owned, axis=1) - counts.owned if occurrence == "first" else 0)
     hazard = counts.arrivals / np.maximum(free, 1)
     cumulative = np.concatenate([np.zeros((len(hazard), 1)), np.cumsum(hazard, axis=1)[:, :-1]], axis=1)
-    return counts.ends, cumulative
+    return counts.ends / WEEK, cumulative

@@ -9,6 +9,7 @@ import numpy as np
 
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
 from nextbuy.predict.features import rank_within
+from nextbuy.predict.history import Timeline
 from nextbuy.predict.order import by_count, deal
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.mining.exposures import Purchases
+    from nextbuy.mining.parts import Parts
     from nextbuy.predict.heads import Head
-    from nextbuy.predict.history import History, Timeline
+    from nextbuy.predict.history import History
 
     Bought = tuple[NDArray[np.int64], NDArray[np.int64]]
     Seen = tuple[Candidates, NDArray[np.int64]]
@@ -61,30 +63,33 @@ def days_to_judge(timeline: Timeline, cut: int, *, horizon_days: int) -> int:
     return 0
 
 
-def levels(events: Purchases, cut: int, cuts: list[int], *, horizon_days: int) -> tuple[float, float]:
+def levels(parts: Parts, cut: int, cuts: list[int], *, horizon_days: int) -> tuple[float, float]:
     """How much more is bought now than in the days that the heads learned from: repeats, and new items.
 
     The share of known pairs bought again in the last two weeks, over the same two weeks after each past cut-off; and
-    likewise of first purchases among known customers. Half of the change (on the log scale; less where few purchases
-    tell it) is taken as lasting (docs/decisions/prediction.md).
+    likewise of first purchases among known customers. `parts` are `Purchases`. Half of the change (on the log scale;
+    less where few purchases tell it) is taken as lasting (docs/decisions/prediction.md).
     """
     days = min(LEVEL_DAYS, horizon_days)
-
-    def bought(start: int) -> NDArray[np.float64]:
-        now = (events.day >= start) & (events.day < start + days)
-        again = (now & ~events.first & (events.previous < start)).sum()
-        fresh = (now & events.first & (events.entry < start)).sum()
-        return np.array([again, fresh], np.float64)
-
-    def rates(start: int) -> NDArray[np.float64]:
-        known = (events.first & (events.day < start)).sum()
-        share: NDArray[np.float64] = bought(start) / max(known, 1)
-        return share
-
-    seen, now, past = bought(cut - days), rates(cut - days), np.mean([rates(c) for c in cuts], axis=0)
+    counts = parts.total(_count_bought, starts=[cut - days, *cuts], days=days)
+    bought, known = counts[:, :2].astype(np.float64), counts[:, 2:]
+    rates = bought / np.maximum(known, 1)
+    seen, now, past = bought[0], rates[0], rates[1:].mean(axis=0)
     change = np.log(np.maximum(now, 1e-12) / np.maximum(past, 1e-12))
     ratio = np.where(past > 0, np.exp(LASTING * seen / (seen + FEWEST_CUSTOMERS) * change), 1.0)
     return float(ratio[0]), float(ratio[1])
+
+
+def _count_bought(events: Purchases, *, starts: list[int], days: int) -> NDArray[np.int64]:
+    """Count by start the known pairs bought again and the new pairs in so many days, and the pairs known before."""
+    counts = []
+    for start in starts:
+        now = (events.day >= start) & (events.day < start + days)
+        again = now & ~events.first & (events.previous < start)
+        fresh = now & events.first & (events.entry < start)
+        known = events.first & (events.day < start)
+        counts.append([int(rows.sum()) for rows in (again, fresh, known)])
+    return np.array(counts, np.int64)
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ class LastDays:
         """Take the customers of the days from `start` to before `stop`; `sources` know what came before."""
         events = timeline.events
         customers = np.unique(events.customer[(events.day >= start) & (events.day < stop)])
-        few = timeline.of_customers(customers.astype(np.int64))
+        few = Timeline.of(events.of_customers(customers.astype(np.int64)))
         return cls(few.before(start), sources, bought_between(few.events, start, stop))
 
     def candidates(self, made: Callable[[History, Sources], Candidates]) -> Seen:

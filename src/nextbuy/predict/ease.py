@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from scipy import linalg, sparse
 
+from nextbuy.mining.parts import GRAIN, in_grains
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nextbuy.predict.history import History
+    from nextbuy.mining.parts import Parts
+    from nextbuy.predict.history import History, Timeline
 
 HALF_LIFE_DAYS = 180.0  # tastes last: with 60 days a tenth of the new items is lost (docs/decisions)
 RECENT_HALF_LIFE_DAYS = 60.0
 RIDGE = 300.0
+COARSE = float(np.sqrt(GRAIN))  # a product of two is whole in grains
 NEIGHBOURS = 100  # weights kept per item; more of them change no figure (docs/decisions)
 
 
@@ -40,14 +44,12 @@ class Ease:
     weights: sparse.csr_array
 
     @classmethod
-    def fit(cls, history: History, *, most_items: int = 4_000) -> Self:
+    def fit(cls, timelines: Parts, cut: int, *, most_items: int = 4_000) -> Self:
         """Invert the item-item matrix of decayed purchase days. Memory: 16 bytes times `most_items` squared."""
-        n = history.n_items
-        buyers = np.bincount(history.item, minlength=n)
+        buyers = timelines.total(_count_buyers, cut=cut)
         items = np.argsort(-buyers, kind="stable")[:most_items]
         items = np.sort(items[buyers[items] > 0])
-        x = cls.matrix(history).tocsc()[:, items]
-        gram = (x.T @ x).toarray()
+        gram = timelines.total(_count_gram, cut=cut, items=items).toarray().astype(np.float32)
         gram[np.diag_indices_from(gram)] += RIDGE
         inverse = linalg.inv(gram, overwrite_a=True, check_finite=False) if len(items) else gram
         weights = inverse / -np.diag(inverse)[None, :]
@@ -58,6 +60,7 @@ class Ease:
             weights[size <= least] = 0.0
         row, column = np.nonzero(weights)
         values = weights[row, column].astype(np.float32)
+        n = len(buyers)
         return cls(sparse.csr_array((values, (items[row], items[column])), shape=(n, n)))
 
     @staticmethod
@@ -105,3 +108,16 @@ class Ease:
         """Rebuild from `state`."""
         n = len(state["indptr"]) - 1
         return cls(sparse.csr_array((state["data"], state["indices"], state["indptr"]), shape=(n, n)))
+
+
+def _count_buyers(timeline: Timeline, *, cut: int) -> NDArray[np.int64]:
+    known = timeline.events.first & (timeline.events.day < cut)
+    return np.bincount(timeline.events.item[known], minlength=timeline.events.n_items)
+
+
+def _count_gram(timeline: Timeline, *, cut: int, items: NDArray[np.int64]) -> sparse.csc_array:
+    """Sum over customers the products of decayed purchase days, in grains: sums of the products are exact."""
+    history = timeline.before(cut)
+    weight = in_grains(np.minimum(history.decayed(HALF_LIFE_DAYS), 1.0), COARSE)
+    x = history.matrix(weight).tocsc()[:, items]
+    return sparse.csc_array(x.T @ x)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
 from nextbuy.mining.measures import wilson_interval
 from nextbuy.predict.ease import Ease
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.predict.candidates import Candidates, Sources
+    from nextbuy.predict.crowd import Crowd
     from nextbuy.predict.history import History
 
 RULE_SHARE = 0.3  # a rule names the reason when it alone explains so much of the probability
@@ -224,66 +224,3 @@ def _similar(
     word = np.where(basket, "basket", "similar_customers")
     e.put_counts(rows, crowd.buyers[trigger], np.where(basket, same_day, both))
     e.put(rows, source=word, reason_code=word, trigger=trigger, trigger_day=day)
-
-
-@dataclass(frozen=True)
-class Crowd:
-    """Who bought what among all customers that were learned from, for counting evidence.
-
-    Attributes
-    ----------
-    owners, days : sparse arrays of int32
-        Items by customers, and items by customer days.
-    buyers, recent : (items,) ndarray of int64
-        Customers who ever bought the item, and in the last 21 days.
-    active : int
-        Customers with an order in the last 90 days.
-    """
-
-    owners: sparse.csr_array
-    days: sparse.csr_array
-    buyer_of_day: NDArray[np.int64]
-    buyers: NDArray[np.int64]
-    recent: NDArray[np.int64]
-    active: int
-
-    @classmethod
-    def of(cls, history: History) -> Crowd:
-        """Index the events of a history by item."""
-        e, n = history.events, history.n_items
-        new = np.ones(len(e.day), dtype=bool)
-        new[1:] = (e.customer[1:] != e.customer[:-1]) | (e.day[1:] != e.day[:-1])
-        day = np.cumsum(new) - 1
-        one = np.ones(len(e.day), np.int32)
-        days = sparse.csr_array((one, (e.item, day)), shape=(n, int(new.sum())))
-        owners = sparse.csr_array(
-            (np.ones(len(history), np.int32), (history.item, history.customer)),
-            shape=(n, history.n_customers),
-        )
-        days.sort_indices()
-        owners.sort_indices()
-        return cls(
-            owners,
-            days,
-            e.customer[new].astype(np.int64),
-            np.bincount(history.item, minlength=n),
-            history.bought_by(21),
-            int((history.customers.visits_90 > 0).sum()),
-        )
-
-    def together(
-        self, a: NDArray[np.int64], b: NDArray[np.int64]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Customers who bought both items, and those who bought both on one day."""
-        pair, where = np.unique(np.stack([a, b]), axis=1, return_inverse=True)
-        both, same_day = np.zeros(pair.shape[1], np.int64), np.zeros(pair.shape[1], np.int64)
-        for start in range(0, pair.shape[1], 2_000):
-            part = slice(start, start + 2_000)
-            x, y = pair[:, part]
-            both[part] = self.owners[x].multiply(self.owners[y]).sum(axis=1)
-            shared = sparse.csr_array(self.days[x].multiply(self.days[y])).tocoo()
-            buyer = np.unique(
-                shared.coords[0].astype(np.int64) * self.owners.shape[1] + self.buyer_of_day[shared.coords[1]]
-            )
-            same_day[part] = np.bincount(buyer // max(self.owners.shape[1], 1), minlength=len(x))
-        return both[where.ravel()], same_day[where.ravel()]

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from nextbuy.orders.frames import dates, take, to_frame, to_table
 from nextbuy.predict.candidates import new_candidates, repeat_candidates
+from nextbuy.predict.history import Timeline
 from nextbuy.predict.learning import every_nth
 from nextbuy.predict.reasons import Words
 from nextbuy.predict.shares import AVERAGE, source_shares
@@ -19,8 +20,9 @@ from nextbuy.predict.triggers import running
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nextbuy.mining.exposures import Purchases
     from nextbuy.predict.candidates import Sources
-    from nextbuy.predict.history import History, Timeline
+    from nextbuy.predict.history import History
     from nextbuy.predict.learning import Learned
     from nextbuy.predict.table import Ranked
 
@@ -152,7 +154,7 @@ def explanation(
     row: dict[str, Any],
     ranked: Sequence[Ranked],
     learned: Learned,
-    known: tuple[History, Timeline],
+    known: tuple[History, Purchases],
     names: tuple[pa.Array, pa.Array],
     *,
     backend: str,
@@ -160,13 +162,13 @@ def explanation(
 ) -> Explanation:
     """Explain the only row of `ranked`, which became `row` of the table.
 
-    `known` is the customer's own history, and everybody's timeline; `names` the ids of items and the
+    `known` is the customer's own history, and everybody's events; `names` the ids of items and the
     names of categories.
     """
-    (history, timeline), (item_ids, category_names) = known, names
+    (history, events), (item_ids, category_names) = known, names
     part = next(part for part in ranked if len(part.rows))
     item = int(part.candidates.item[part.rows[0]])
-    few = timeline.of_customers(every_nth(timeline.events.n_customers, OTHERS))
+    few = Timeline.of(events.of_customers(every_nth(events.n_customers, OTHERS)))
     others = few.before(history.cut)
     sources = learned.sources
     repeat = part.candidates.pair[part.rows[0]] >= 0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
+
+from nextbuy.mining.parts import Whole
+from nextbuy.orders.lines import sorted_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Timeline:
+class Timeline(Whole):
     """All purchase days of a table, sorted for pairs once, so that any cut is a filter.
 
     Attributes
@@ -46,20 +49,12 @@ class Timeline:
             if len(number)
             else number
         )
-        return cls(
-            events, np.lexsort((events.day, events.item, events.customer)), (number - base).astype(np.int32)
-        )
+        by_pair = sorted_rows(events.customer, events.item, events.day)
+        return cls(events, by_pair, (number - base).astype(np.int32))
 
     def before(self, cut: int) -> History:
         """Give what was known before day `cut`."""
         return History(self, cut)
-
-    def of_customers(self, codes: NDArray[np.int64]) -> Timeline:
-        """Give the timeline of some customers, renumbered in the order given (codes must rise)."""
-        new = np.full(self.events.n_customers, -1, np.int32)
-        new[codes] = np.arange(len(codes), dtype=np.int32)
-        mine = self.events.where(new[self.events.customer] >= 0)
-        return Timeline.of(replace(mine, customer=new[mine.customer], n_customers=len(codes)))
 
 
 class History:

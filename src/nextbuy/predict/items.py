@@ -9,15 +9,72 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nextbuy.timing.repurchase import Intervals, fit_intervals
+from nextbuy.timing.repurchase import GapCounts, Intervals, count_gaps, estimate_intervals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from nextbuy.mining.parts import Parts
     from nextbuy.orders.table import Orders
-    from nextbuy.predict.history import History
+    from nextbuy.predict.history import Timeline
 
 RECENT_DAYS = (7, 21, 60)
+YEAR = 365
+
+
+@dataclass(frozen=True)
+class ItemCounts:
+    """What `Items` is estimated from; additive over customers.
+
+    Attributes
+    ----------
+    start : int
+        First day of the whole table.
+    active, visits, known_days : int
+        Customers with an order in the last 90 days, order days of all, days from everybody's first order to the cut.
+    bought : (3, items) ndarray of int64
+        Customers who bought the item in the last `RECENT_DAYS`.
+    last_year, ahead_last_year, newcomers, age_days : (items,) ndarray of int64
+        Customers in the 60 days before the same day last year, and in a horizon after it; first-time buyers in the
+        last 60 days; days since the item was first sold.
+    gaps : GapCounts
+    """
+
+    start: int
+    active: int
+    visits: int
+    known_days: int
+    bought: NDArray[np.int64]
+    last_year: NDArray[np.int64]
+    ahead_last_year: NDArray[np.int64]
+    newcomers: NDArray[np.int64]
+    age_days: NDArray[np.int64]
+    gaps: GapCounts
+
+    def __add__(self, other: ItemCounts) -> ItemCounts:
+        sums: dict[str, Any] = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        eldest = np.maximum(self.age_days, other.age_days)
+        return ItemCounts(**(sums | {"start": self.start, "age_days": eldest}))
+
+
+def count_items(timeline: Timeline, *, cut: int, horizon_days: int) -> ItemCounts:
+    """Count who bought each item lately, last year and ever, before day `cut`."""
+    h = timeline.before(cut)
+    c = h.customers
+    first = np.full(h.n_items, cut, np.int64)
+    np.minimum.at(first, h.item, h.first_day)
+    return ItemCounts(
+        start=h.events.start,
+        active=int((c.visits_90 > 0).sum()),
+        visits=int(c.visits.sum()),
+        known_days=int((cut - c.first_day)[c.visits > 0].sum()),
+        bought=np.stack([h.bought_by(days) for days in RECENT_DAYS]),
+        last_year=h.bought_by(60, until=cut - YEAR),
+        ahead_last_year=h.bought_by(horizon_days, until=cut - YEAR + horizon_days),
+        newcomers=h.new_buyers(60),
+        age_days=cut - first,
+        gaps=count_gaps(h.events),
+    )
 
 
 @dataclass(frozen=True)
@@ -58,35 +115,37 @@ class Items:
 
     @classmethod
     def at(
-        cls, history: History, *, horizon_days: int, category: NDArray[np.int32], durable: NDArray[np.bool_]
+        cls,
+        timelines: Parts,
+        cut: int,
+        *,
+        horizon_days: int,
+        category: NDArray[np.int32],
+        durable: NDArray[np.bool_],
     ) -> Self:
-        """Gather popularity, novelty, season and rhythm of every item."""
-        h, c = history, history.customers
-        active = max(int((c.visits_90 > 0).sum()), 1)
-        first = np.full(h.n_items, h.cut, np.int64)
-        np.minimum.at(first, h.item, h.first_day)
-        year_ago = h.cut - 365
-        if h.events.start <= year_ago - 30:
-            ahead = h.bought_by(horizon_days, until=year_ago + horizon_days) * 60 / horizon_days
-            season = np.log((ahead + 5) / (h.bought_by(60, until=year_ago) + 5))
+        """Gather popularity, novelty, season and rhythm of every item from what was known before day `cut`."""
+        counts: ItemCounts = timelines.total(count_items, cut=cut, horizon_days=horizon_days)
+        active = max(counts.active, 1)
+        if counts.start <= cut - YEAR - 30:
+            ahead = counts.ahead_last_year * 60 / horizon_days
+            season = np.log((ahead + 5) / (counts.last_year + 5))
         else:
-            season = np.zeros(h.n_items)
-        known = c.visits > 0
+            season = np.zeros(len(category))
         share_7, share_21, share_60 = (
-            h.bought_by(days).astype(np.float32) / np.float32(active) for days in RECENT_DAYS
+            bought.astype(np.float32) / np.float32(active) for bought in counts.bought
         )
         return cls(
-            intervals=fit_intervals(h.events, category=category),
+            intervals=estimate_intervals(counts.gaps, category=category),
             share_7=share_7,
             share_21=share_21,
             share_60=share_60,
             season=season.astype(np.float32),
-            newcomers=(h.new_buyers(60) / active).astype(np.float32),
-            buyers=np.bincount(h.item, minlength=h.n_items).astype(np.float32),
-            age_days=(h.cut - first).astype(np.float32),
+            newcomers=(counts.newcomers / active).astype(np.float32),
+            buyers=counts.gaps.buyers.astype(np.float32),
+            age_days=counts.age_days.astype(np.float32),
             category=category,
             durable=durable,
-            orders_per_day=float(c.visits.sum() / max((h.cut - c.first_day)[known].sum(), 1)),
+            orders_per_day=float(counts.visits / max(counts.known_days, 1)),
         )
 
     def columns(self, item: NDArray) -> dict[str, NDArray]:

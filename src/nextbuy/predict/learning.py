@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nextbuy.mining.exposures import NEVER
-from nextbuy.mining.links import frequent, mine
+from nextbuy.mining.links import among, count_buyers, mine
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
 from nextbuy.predict.drift import LastDays, bought_between, days_to_judge, keep_up, levels, times_bought
 from nextbuy.predict.ease import Ease
 from nextbuy.predict.heads import FEWEST_BOUGHT, NEW, REPEAT, Head
+from nextbuy.predict.history import Timeline
 from nextbuy.predict.items import Items
 from nextbuy.predict.triggers import FIGURES, Links
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.mining.exposures import Purchases
-    from nextbuy.predict.history import History, Timeline
+    from nextbuy.mining.parts import Parts
 
 CUTOFFS = 3
 MOST_CUSTOMERS = (
@@ -63,9 +64,11 @@ def _sentence(name: str, head: Head, cutoffs: int) -> str:
 
 
 def learn(
-    timeline: Timeline,
+    timelines: Parts,
     cut: int,
     *,
+    start: int,
+    n_customers: int,
     horizon_days: int,
     window_days: int,
     category: NDArray[np.int32],
@@ -81,9 +84,12 @@ def learn(
 
     The rules that serve as features of the past cut-offs are mined from before the first of them: a rule that has
     seen the days it predicts would teach the booster to trust it too much.
+
+    `timelines` are `Timeline` of all customers, whole or in parts; what they teach does not depend on the parts.
+    `start` is the first day of the table.
     """
-    start = timeline.events.start
-    some = timeline.of_customers(every_nth(timeline.events.n_customers, MOST_CUSTOMERS))
+    chosen = every_nth(n_customers, MOST_CUSTOMERS)
+    some = Timeline.of(timelines.total(_events_of, customers=chosen))
     kept = days_to_judge(some, cut, horizon_days=horizon_days)
     cuts = past_cuts(cut - kept, start, horizon_days=horizon_days)
     if not cuts:  # a history just long enough for one cut-off has no days to spare
@@ -93,12 +99,11 @@ def learn(
     links: tuple[Links, ...] = ()
     if cuts:
         links = mine_links(
-            timeline.before(cuts[-1]), window_days=window_days, category=category, substitutes=substitutes
+            timelines, cuts[-1], window_days=window_days, category=category, substitutes=substitutes
         )
+    known = partial(gather, timelines, horizon_days=horizon_days, category=category, durable=durable)
     for past in cuts:
-        sources = gather(
-            timeline.before(past), links, horizon_days=horizon_days, category=category, durable=durable
-        )
+        sources = known(past, links)
         history = some.before(past)
         bought = bought_between(some.events, past, past + horizon_days)
         for made, into in ((repeat_candidates, repeats), (new_candidates, news)):
@@ -108,18 +113,15 @@ def learn(
     fit_repeat = partial(fit, shape=REPEAT, ordered=True)
     repeat, new, drift = fit_repeat(repeats), fit(news, shape=NEW), ""
     if kept and repeat.model is not None:
-        sources = gather(
-            timeline.before(cut - kept), links, horizon_days=horizon_days, category=category, durable=durable
-        )
+        sources = known(cut - kept, links)
         last = LastDays.of(some, sources, cut - kept, cut)
         # what older cut-offs taught may no longer hold: the newest alone knows least of the past
         repeat, new, drift = keep_up(repeat, new, lambda: fit_repeat(repeats[:1]), last)
     if cuts and not drift:
-        again, fresh = levels(timeline.events, cut, cuts, horizon_days=horizon_days)
+        again, fresh = levels(timelines.each(_events), cut, cuts, horizon_days=horizon_days)
         repeat, new = replace(repeat, odds=again), replace(new, odds=fresh)
-    history = timeline.before(cut)
-    links = mine_links(history, window_days=window_days, category=category, substitutes=substitutes)
-    sources = gather(history, links, horizon_days=horizon_days, category=category, durable=durable)
+    links = mine_links(timelines, cut, window_days=window_days, category=category, substitutes=substitutes)
+    sources = known(cut, links)
     return Learned(sources, repeat, new, tuple(cuts), drift)
 
 
@@ -134,34 +136,52 @@ def every_nth(n: int, most: int) -> NDArray[np.int64]:
     return np.arange(0, n, max(-(-n // most), 1))
 
 
+def _events(timeline: Timeline) -> Purchases:
+    return timeline.events
+
+
+def _events_of(timeline: Timeline, *, customers: NDArray[np.int64]) -> Purchases:
+    return timeline.events.of_customers(customers)
+
+
 def gather(
-    history: History,
+    timelines: Parts,
+    cut: int,
     links: tuple[Links, ...],
     *,
     horizon_days: int,
     category: NDArray[np.int32],
     durable: NDArray[np.bool_],
 ) -> Sources:
-    """Bring together what candidates are drawn from."""
-    items = Items.at(history, horizon_days=horizon_days, category=category, durable=durable)
-    return Sources(items, Ease.fit(history), links, horizon_days)
+    """Bring together what candidates are drawn from, as known before day `cut`."""
+    items = Items.at(timelines, cut, horizon_days=horizon_days, category=category, durable=durable)
+    return Sources(items, Ease.fit(timelines, cut), links, horizon_days)
 
 
 def mine_links(
-    history: History, *, window_days: int, category: NDArray[np.int32], substitutes: NDArray[np.int64]
+    timelines: Parts,
+    cut: int,
+    *,
+    window_days: int,
+    category: NDArray[np.int32],
+    substitutes: NDArray[np.int64],
 ) -> tuple[Links, ...]:
-    """Mine sequential rules at item level, and at category level where there are categories.
+    """Mine sequential rules at item level, and at category level where there are categories, before day `cut`.
 
     Items with one code in `substitutes` (-1: none) do not follow each other: who has one needs no other.
     """
-    events = history.events
-    found = [_links(events, history.cut, window_days, substitutes=substitutes)]
+    events = timelines.each(_known, cut=cut)
+    found = [_links(events, window_days, substitutes=substitutes)]
     if (category >= 0).any():
-        found.append(_links(_by_category(events, category), history.cut, window_days))
+        found.append(_links(events.each(_by_category, category=category).kept(), window_days))
     return tuple(links for links in found if links is not None)
 
 
-def _by_category(events: Purchases, category: NDArray[np.int32]) -> Purchases:
+def _known(timeline: Timeline, *, cut: int) -> Purchases:
+    return replace(timeline.events.where(timeline.events.day < cut), end=cut)
+
+
+def _by_category(events: Purchases, *, category: NDArray[np.int32]) -> Purchases:
     """Events of categories: one a customer, day and category, with the day it was last bought before."""
     code = category[events.item]
     known = code >= 0
@@ -185,15 +205,14 @@ def _by_category(events: Purchases, category: NDArray[np.int32]) -> Purchases:
     return replace(reduced, item=code[chosen], previous=previous[rows][back], n_items=int(category.max()) + 1)
 
 
-def _links(
-    events: Purchases, cut: int, window_days: int, *, substitutes: NDArray[np.int64] | None = None
-) -> Links | None:
+def _links(events: Parts, window_days: int, *, substitutes: NDArray[np.int64] | None = None) -> Links | None:
     """Mine items with their groups of `substitutes`, or categories (None)."""
-    buyers = np.bincount(events.item[events.first], minlength=events.n_items)
+    buyers = events.total(count_buyers)
     enough = max(MIN_FOLLOWED, int(np.sort(buyers)[-MOST_MINED]) if len(buyers) > MOST_MINED else 0)
-    events, kept = frequent(replace(events, end=cut), enough)
-    if events.n_items < 2:
+    kept = np.flatnonzero(buyers >= enough)
+    if len(kept) < 2:
         return None
+    events = events.each(among, kept=kept)
     mined = mine(
         events,
         window_days=window_days,

@@ -12,13 +12,15 @@ from sklearn.utils.validation import check_is_fitted
 
 from nextbuy.mining.exposures import Purchases, purchases
 from nextbuy.mining.parameters import check_whole
+from nextbuy.mining.parts import Listed, split
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import DAY_US, to_frame
 from nextbuy.orders.table import Orders, check_orders, codes_of, to_us
 from nextbuy.predict.asked import as_orders, check_asked, in_codes, of_customers
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
+from nextbuy.predict.crowd import Crowd
 from nextbuy.predict.ease import Ease
-from nextbuy.predict.evidence import Crowd, gather_evidence
+from nextbuy.predict.evidence import gather_evidence
 from nextbuy.predict.explain import Explanation, explanation
 from nextbuy.predict.heads import Head
 from nextbuy.predict.history import History, Timeline
@@ -117,13 +119,16 @@ class NextPurchase(BaseEstimator):
         self._cut = events.end
         # within its last day the model has seen what an earlier moment of that day must not know
         self._known_before = self._cut * DAY_US if orders.known_before is None else orders.known_before
-        self._timeline = Timeline.of(events)
+        self._events = events
         self.item_ids_, self.customer_ids_ = orders.item_ids, orders.customer_ids
         self.backend_ = orders.backend
         self._category_names, self._item_names = names, item_names
+        timelines = Listed(split(events)).each(Timeline.of).kept()
         self.learned_ = learn(
-            self._timeline,
+            timelines,
             self._cut,
+            start=events.start,
+            n_customers=events.n_customers,
             horizon_days=self.horizon_days,
             window_days=self.window_days,
             category=category,
@@ -132,6 +137,7 @@ class NextPurchase(BaseEstimator):
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
+        self._crowd = Crowd.of(timelines, self._cut, self.learned_.sources.ease)
         self._finish()
         return self
 
@@ -144,7 +150,6 @@ class NextPurchase(BaseEstimator):
 
     def _finish(self) -> None:
         self.as_of_ = str(np.datetime64(self._cut, "D"))
-        self._crowd = Crowd.of(self._timeline.before(self._cut))
         self._earlier: tuple[int, NextPurchase] | None = None
 
     def predict(
@@ -199,11 +204,10 @@ class NextPurchase(BaseEstimator):
             return self._as_known(cut, as_of).predict(
                 given, as_of=as_of, customers=customers, items=items, exclude=exclude, kind=kind, k=k
             )
-        timeline, ids = self._timelines(given, as_of, customers)
+        events, ids = self._asked(given, as_of, customers)
         tables = []
-        for start in range(0, max(timeline.events.n_customers, 1), BLOCK):
-            codes = np.arange(start, min(start + BLOCK, timeline.events.n_customers))
-            history = timeline.of_customers(codes).before(cut)
+        for start in range(0, max(events.n_customers, 1), BLOCK):
+            history = Timeline.of(events.between(start, start + BLOCK)).before(cut)
             tables.append(
                 self._table(history, ids.slice(start, BLOCK), self._rank(history, items, exclude, kind, k))
             )
@@ -236,15 +240,15 @@ class NextPurchase(BaseEstimator):
             raise InputError(
                 f"This model knows no item {item!r}." + (f" Did you mean {near[0]!r}?" if near else "")
             )
-        timeline, ids = self._timelines(None, as_of, [customer])
-        history = timeline.before(self._cut if as_of is None else self._cut_of(as_of, None))
+        events, ids = self._asked(None, as_of, [customer])
+        history = Timeline.of(events).before(self._cut if as_of is None else self._cut_of(as_of, None))
         ranked = self._rank(history, [item], None, "all", 1)
         rows = self._table(history, ids, ranked).to_pylist()
         if not rows:
             raise InputError(
                 f"{customer!r} owns {item!r}, a durable that is not expected to be bought again."
             )
-        known, names = (history, self._timeline), (self.item_ids_, self._category_names)
+        known, names = (history, self._events), (self.item_ids_, self._category_names)
         told = {"backend": self.backend_, "language": self.language}
         return explanation((customer, item), rows[0], ranked, self.learned_, known, names, **told)
 
@@ -268,20 +272,14 @@ class NextPurchase(BaseEstimator):
         earlier._cut = cut  # noqa: SLF001 - the same class; the last days before as_of may have no order
         return earlier
 
-    def _timelines(
-        self, given: Orders | None, as_of: Any, customers: Ids | None
-    ) -> tuple[Timeline, pa.Array]:
-        """The timelines asked for, customers renumbered in the order they come out, and their ids."""
+    def _asked(self, given: Orders | None, as_of: Any, customers: Ids | None) -> tuple[Purchases, pa.Array]:
+        """The events asked for, customers renumbered in the order they come out, and their ids."""
         if given is None:
-            timeline, ids = self._timeline, self.customer_ids_
+            events, ids = self._events, self.customer_ids_
         else:
             given = given if as_of is None else given.before(as_of)
-            ids = given.customer_ids
-            timeline = Timeline.of(in_codes(given, self.item_ids_))
-        if customers is None:
-            return timeline, ids
-        events, ids = of_customers(timeline.events, ids, customers)
-        return Timeline.of(events), ids
+            events, ids = in_codes(given, self.item_ids_), given.customer_ids
+        return (events, ids) if customers is None else of_customers(events, ids, customers)
 
     def _rank(
         self, history: History, items: Ids | None, exclude: Ids | None, kind: str, k: int
@@ -328,7 +326,7 @@ class NextPurchase(BaseEstimator):
     def get_state(self) -> dict[str, Any]:
         """Everything fitted, as arrays, numbers, and text: what `nextbuy.save` writes."""
         check_is_fitted(self, "learned_")
-        events, learned = self._timeline.events, self.learned_
+        events, learned = self._events, self.learned_
         return {
             "params": self.get_params(),
             "cut": self._cut,
@@ -339,6 +337,7 @@ class NextPurchase(BaseEstimator):
             "item_names": self._item_names,
             "category_names": self._category_names,
             "events": {f.name: getattr(events, f.name) for f in fields(events)},
+            "crowd": self._crowd.state(),
             "items": learned.sources.items.state(),
             "ease": learned.sources.ease.state(),
             "links": {str(number): links.state() for number, links in enumerate(learned.sources.links)},
@@ -359,7 +358,7 @@ class NextPurchase(BaseEstimator):
         self._known_before = state["known_before"]
         self.item_ids_, self.customer_ids_ = state["item_ids"], state["customer_ids"]
         self._item_names, self._category_names = state["item_names"], state["category_names"]
-        self._timeline = Timeline.of(Purchases(**state["events"]))
+        self._events = Purchases(**state["events"])
         links = tuple(Links.from_state(state["links"][key]) for key in sorted(state["links"]))
         sources = Sources(
             Items.from_state(state["items"]), Ease.from_state(state["ease"]), links, self.horizon_days
@@ -370,8 +369,9 @@ class NextPurchase(BaseEstimator):
         repeat, new = (Head.from_state(head) for head in heads)
         cutoffs = tuple(int(c) for c in state["cutoffs"])
         self.learned_ = Learned(sources, repeat, new, cutoffs, state["drift"])
+        self._crowd = Crowd(**state["crowd"])
         self._finish()
-        nobody = self._timeline.of_customers(np.zeros(0, np.int64)).before(self._cut)
+        nobody = Timeline.of(self._events.between(0, 0)).before(self._cut)
         for head, made in ((repeat, repeat_candidates), (new, new_candidates)):
             if head.model is not None and head.names != made(nobody, sources).names:
                 raise InputError(OTHER_FIGURES)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
+from nextbuy.mining.parts import in_grains
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.mining.exposures import Purchases
+    from nextbuy.mining.parts import Parts
 
 PRIOR_GAPS = 2.0  # an item's own habit counts as so many gaps of the customer's
 LEVEL_GAPS = 5.0  # what a category, or all items, counts for an item
@@ -62,17 +65,55 @@ class Intervals:
         return mean, np.sqrt(variance)
 
 
-def fit_intervals(events: Purchases, *, category: NDArray[np.int32] | None = None) -> Intervals:
-    """Estimate every item's gaps. Linear in the events.
+@dataclass(frozen=True)
+class GapCounts:
+    """What intervals are estimated from, by item; additive over customers.
 
-    `category` is each item's category code (-1: none); it draws items with few gaps to their like.
+    Attributes
+    ----------
+    gaps, buyers, repeaters : ndarray of int64
+        As in `Intervals`.
+    total, square : ndarray of float64
+        Sums of log gaps and of their squares, in grains.
     """
+
+    gaps: NDArray[np.int64]
+    buyers: NDArray[np.int64]
+    repeaters: NDArray[np.int64]
+    total: NDArray[np.float64]
+    square: NDArray[np.float64]
+
+    def __add__(self, other: GapCounts) -> GapCounts:
+        return GapCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+def count_gaps(events: Purchases) -> GapCounts:
+    """Count buyers and gaps of every item. Linear in the events."""
     n = events.n_items
     again = ~events.first
     item = events.item[again]
     log = np.log((events.day[again] - events.previous[again]).astype(np.float64))
-    count = np.bincount(item, minlength=n).astype(np.float64)
-    total, square = np.bincount(item, log, n), np.bincount(item, log**2, n)
+    pair = np.unique(events.customer[again].astype(np.int64) * max(n, 1) + item)
+    return GapCounts(
+        gaps=np.bincount(item, minlength=n),
+        buyers=np.bincount(events.item[events.first], minlength=n),
+        repeaters=np.bincount(pair % max(n, 1), minlength=n),
+        total=np.bincount(item, in_grains(log), n).astype(np.float64),
+        square=np.bincount(item, in_grains(log**2), n).astype(np.float64),
+    )
+
+
+def fit_intervals(events: Parts, *, category: NDArray[np.int32] | None = None) -> Intervals:
+    """Estimate every item's gaps from `Purchases`, whole or in parts.
+
+    `category` is each item's category code (-1: none); it draws items with few gaps to their like.
+    """
+    return estimate_intervals(events.total(count_gaps), category=category)
+
+
+def estimate_intervals(counts: GapCounts, *, category: NDArray[np.int32] | None = None) -> Intervals:
+    """Estimate every item's gaps from what was counted; `category` as for `fit_intervals`."""
+    count, total, square, n = counts.gaps.astype(np.float64), counts.total, counts.square, len(counts.gaps)
     centre = total.sum() / count.sum() if count.sum() else np.log(30.0)
     overall = max((square.sum() / count.sum() - centre**2) if count.sum() else WIDEST**2, 0.01)
     to_mean, to_variance = np.full(n, centre), np.full(n, overall)
@@ -82,10 +123,7 @@ def fit_intervals(events: Purchases, *, category: NDArray[np.int32] | None = Non
         mean, variance = _drawn(n_kept, t, s, centre, overall)
         to_mean[known], to_variance[known] = mean[category[known]], variance[category[known]]
     mean, variance = _drawn(count, total, square, to_mean, to_variance)
-    buyers = np.bincount(events.item[events.first], minlength=n)
-    pair = np.unique(events.customer[again].astype(np.int64) * max(n, 1) + item)
-    repeaters = np.bincount(pair % max(n, 1), minlength=n)
-    return Intervals(mean, np.sqrt(variance), buyers, repeaters, count.astype(np.int64))
+    return Intervals(mean, np.sqrt(variance), counts.buyers, counts.repeaters, counts.gaps)
 
 
 def _drawn(
