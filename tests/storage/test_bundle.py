@@ -315,3 +315,16 @@ def test_readers_never_see_half_a_model(links, rules, tmp_path):
         said = reader.communicate()[0]
     assert reader.returncode == 0
     assert set(said.split()) <= {"AssociationRules", "SequentialRules"}
+
+
+def test_what_is_loaded_is_read_only_and_outlives_its_files(copy, rules):
+    """Arrays lie over the files and cannot be written to; a save over them leaves what was loaded as it was."""
+    model = nb.load(copy)
+    before = model.rules_.copy()
+    hazard = model.mined_.table.hazard
+    kept = hazard.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        hazard[0, 0] = 1.0
+    nb.save(rules, copy)
+    assert hazard.tobytes() == kept.tobytes()
+    pd.testing.assert_frame_equal(model.rules_, before, check_exact=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -87,3 +89,25 @@ def test_the_same_fit_gives_the_same_bytes(small, saved, tmp_path):
         place = nb.save(again, tmp_path / str(number))
         for file in sorted(saved.iterdir()):
             assert (place / file.name).read_bytes() == file.read_bytes(), file.name
+
+
+def test_threads_share_a_loaded_model(model, saved):
+    """Eight threads that ask one freshly loaded model at once get what one after the other gets."""
+    again = nb.load(saved)
+    asked = [{"customers": [c]} for c in model.customer_ids_.to_pylist()[:40]]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda one: again.predict(**one), asked))
+    for one, found in zip(asked, together, strict=True):
+        pd.testing.assert_frame_equal(found, model.predict(**one), check_exact=True)
+
+
+def test_large_files_are_mapped(saved):
+    """What takes memory lies over the files: no copy of it is made."""
+    again = nb.load(saved)
+    large = [a for a in (again._events.day, again.learned_.sources.ease.weights.data) if a.nbytes >= 1 << 16]
+    assert large
+    for array in large:
+        base = array
+        while isinstance(base, np.ndarray):
+            base = base.base
+        assert isinstance(base.obj, mmap.mmap)

@@ -14,7 +14,7 @@ from nextbuy.storage import state as states
 from nextbuy.storage.errors import BundleError
 from nextbuy.storage.manifest import checksum, seal
 from nextbuy.storage.replace import new_directory
-from nextbuy.storage.sealed import MANIFEST, Sealed, is_plain_name
+from nextbuy.storage.sealed import MANIFEST, Content, Sealed, is_plain_name
 
 MODEL = Sealed(
     format="nextbuy-model",
@@ -146,22 +146,23 @@ def read_manifest(directory: str | os.PathLike[str]) -> dict[str, Any]:
     BundleError
         As `load`.
     """
-    content = MODEL.manifest(directory)
+    return _open(Path(directory))[0]
+
+
+def _open(path: Path) -> tuple[dict[str, Any], dict[str, Content]]:
+    content, files = MODEL.open(path)
     if content.get("class") not in list(CLASSES):  # a list: it may be of a type that no dict looks up
         raise MODEL.broken(
-            Path(directory),
+            path,
             f"it says that it is a {str(content.get('class'))[:80]!r}, not one of {', '.join(CLASSES)}",
         )
-    return content
+    return content, files
 
 
 def _load(path: Path) -> Any:
-    content = read_manifest(path)
-    files = content["files"]
+    content, files = _open(path)
     try:
-        state, used = states.decode(lambda name: MODEL.read(path, name, files[name]))
-    except BundleError:
-        raise
+        state, used = states.decode(files.__getitem__)
     # a file with the right checksum can still be crafted to hold anything
     except Exception as error:
         raise MODEL.broken(path, f"its state cannot be read ({_short(error)})") from error

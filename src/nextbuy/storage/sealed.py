@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import mmap
 import os
 import re
 import stat
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.(npy|parquet|json|jsonl|csv)")
 _MOST_MANIFEST = 64 << 20
+_LEAST_MAPPED = 64 << 10  # a mapping takes a file handle for as long as it lives
+Content = bytes | mmap.mmap
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,13 @@ class Sealed:
         return self.error(f"The {self.noun} in {path} cannot be used: {what}. {self.make}")
 
     def manifest(self, directory: str | os.PathLike[str]) -> dict[str, Any]:
-        """Compare every file with the manifest and give the manifest.
+        """Compare every file with the manifest and give the manifest; see `open`."""
+        return self.open(directory)[0]
+
+    def open(self, directory: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Content]]:
+        """Compare every file with the manifest; give the manifest, and each file's content by name.
+
+        Large files are mapped, not copied: processes that open the same directory share them.
 
         Raises
         ------
@@ -69,12 +78,10 @@ class Sealed:
             if some:
                 more = f" (and {len(some) - 1} more)" if len(some) > 1 else ""
                 raise self.broken(path, f"{min(some)} {word}{more}")
-        for name, one in content["files"].items():
-            self.read(path, name, one)
-        return content
+        return content, {name: self.read(path, name, one) for name, one in content["files"].items()}
 
-    def read(self, path: Path, name: str, expected: dict[str, Any] | None) -> bytes:
-        """Give a file's bytes after comparing them with the manifest; links are not followed."""
+    def read(self, path: Path, name: str, expected: dict[str, Any] | None) -> Content:
+        """Give a file's content after comparing them with the manifest; links are not followed."""
         try:
             flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
             with os.fdopen(os.open(path / name, flags), "rb") as stream:
@@ -84,7 +91,12 @@ class Sealed:
                 size = expected["bytes"] if expected else min(found.st_size, _MOST_MANIFEST)
                 if found.st_size != size:
                     raise self.broken(path, f"{name} has {found.st_size:,} bytes instead of {size:,}")
-                content = stream.read()
+                # what is compared is what is used: the same mapping
+                content = (
+                    mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+                    if size >= _LEAST_MAPPED
+                    else stream.read()
+                )
         except OSError as error:
             raise self.broken(path, f"{name} cannot be opened as a plain file ({error.strerror})") from error
         if expected and hashlib.sha256(content).hexdigest() != expected["sha256"]:
@@ -99,7 +111,7 @@ class Sealed:
             raise self.error(f"{path} is a file; a {self.noun} is a directory.")
         if not os.path.lexists(path / MANIFEST):
             raise self.error(f"{path} is no nextbuy {self.noun}: it has no {MANIFEST}. {self.make}")
-        raw = self.read(path, MANIFEST, None)
+        raw = bytes(self.read(path, MANIFEST, None)[:])
         try:
             content = json.loads(raw)
         except (ValueError, RecursionError) as error:
