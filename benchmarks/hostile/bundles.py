@@ -7,9 +7,7 @@ import json
 import random
 import shutil
 import warnings
-import zipfile
 from copy import deepcopy
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import nextbuy as nb
@@ -130,8 +128,6 @@ class Bundles:
             files["state.json"] = json.dumps(tree).encode()
         elif kind == 6:
             files[name] = files[draw.choice(sorted(files))]
-        elif name.endswith(".skops"):
-            files[name] = _zip(files[name], draw)
         else:
             # a header is where lies pay
             body = files[name]
@@ -182,27 +178,3 @@ def _twist(tree: Any, draw: random.Random) -> None:
             node[key] = deepcopy(draw.choice(VALUES))
         if not (isinstance(tree, dict) and tree):
             return
-
-
-def _zip(content: bytes, draw: random.Random) -> bytes:
-    """Change a file inside of a skops file: its schema, or an array."""
-    made = BytesIO()
-    with (
-        zipfile.ZipFile(BytesIO(content)) as old,
-        zipfile.ZipFile(made, "w", draw.choice((0, zipfile.ZIP_DEFLATED))) as new,
-    ):
-        chosen = draw.choice(["schema.json", "schema.json", *old.namelist()])
-        for name in old.namelist():
-            body = old.read(name)
-            if name == chosen:
-                if name == "schema.json" and draw.random() < 0.7:
-                    tree = json.loads(body)
-                    _twist(tree, draw)
-                    body = json.dumps(tree).encode()
-                else:
-                    body = mutated(body, draw)
-            if draw.random() > 0.003:
-                new.writestr(name, body)
-        if draw.random() < 0.02:
-            new.writestr("bomb.npy", b"\0" * 10_000_000)
-    return made.getvalue()
