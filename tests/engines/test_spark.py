@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import nextbuy as nb
+from nextbuy.cli.app import run
 
 pytest.importorskip("pyspark")
 pytestmark = [
@@ -36,6 +39,16 @@ def spark():
     )
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="module")
+def dunnhumby(shared_data):
+    """Give the file of a grocer's history, a model of a fifth of its customers, and what it says of all."""
+    file = shared_data / "dunnhumby_lgsr5k.parquet"
+    orders = nb.read_orders(file)
+    some = orders.of(orders.customer_ids.to_pylist()[::5])
+    model = nb.NextPurchase().fit(some, as_of="2008-05-01")
+    return file, model, model.predict(orders, as_of="2008-05-01", k=5)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +81,91 @@ def test_rows_are_those_of_one_machine(spark, shop, partitions):
     local = model.predict(orders, as_of=AS_OF, k=3)
     frame = spark.createDataFrame(lines)
     assert same(predict(model, frame, as_of=AS_OF, k=3, partitions=partitions), local) > 1_000
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 8])
+def test_a_grocers_history_is_answered_as_on_one_machine(spark, dunnhumby, partitions):
+    """Two years of 4,965 customers, 2.4 million lines: the same rows to the bit, however they are divided."""
+    from nextbuy.engines.spark import predict
+
+    file, model, local = dunnhumby
+    frame = spark.read.parquet(str(file))
+    assert same(predict(model, frame, as_of="2008-05-01", k=5, partitions=partitions), local) > 20_000
+
+
+@pytest.mark.usefixtures("spark")
+def test_the_command_gives_what_it_gives_on_one_machine(shop, tmp_path, capsys):
+    """`nextbuy score --engine spark` writes the predictions, offers and suppressed of --engine local."""
+    lines, orders, model = shop
+    pq.write_table(lines, tmp_path / "orders.parquet")
+    pq.write_table(orders.catalog.table, tmp_path / "items.parquet")
+    nb.save(model, tmp_path / "model")
+    words = ["score", str(tmp_path / "orders.parquet"), "--catalog", str(tmp_path / "items.parquet")]
+    words += ["--model", str(tmp_path / "model"), "--as-of", AS_OF, "-k", "3", "--csv", "--json"]
+    for engine in ("local", "spark"):
+        assert run([*words, "--engine", engine, "--out", str(tmp_path / engine)]) == 0
+        assert json.loads(capsys.readouterr().out)["manifest"]["counts"]["predictions"] > 1_000
+    for name in ("predictions", "offers", "suppressed"):
+        local, made = (
+            pq.read_table(tmp_path / engine / f"{name}.parquet")
+            .to_pandas()
+            .drop(columns=["offer_id", "coupon_code"], errors="ignore")
+            .sort_values(["customer_id", "item_id"], ignore_index=True)
+            for engine in ("local", "spark")
+        )
+        pd.testing.assert_frame_equal(made, local, check_exact=True)
+    # the run is known by its inputs: the same again is refused as finished
+    assert run([*words, "--engine", "spark", "--out", str(tmp_path / "spark")]) == 3
+    assert "already holds a finished run" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("spark")
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["orders.csv"], 3, "from Parquet here, and 'orders.csv' is none"),
+        (["nowhere.parquet"], 3, "Spark cannot read nowhere.parquet"),
+        (["orders.parquet", "--strict"], 2, "--strict goes with --engine local"),
+        (["orders.parquet", "--item", "order_id"], 3, "knows none of the"),
+        (["orders.parquet", "--item", "sku"], 3, "no column 'sku'"),
+    ],
+)
+def test_what_the_command_cannot_do_on_spark(shop, tmp_path, monkeypatch, capsys, words, code, message):
+    """Text files, missing files, foreign columns and --strict are refused with one message, and nothing is written."""
+    lines, _, model = shop
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(lines.slice(0, 500), "orders.parquet")
+    nb.save(model, "model")
+    # Spark's own process stays where it was started
+    words = [w.replace("orders.parquet", str(tmp_path / "orders.parquet")) for w in words]
+    asked = ["score", *words, "--model", "model", "--as-of", AS_OF, "--out", "out", "--engine", "spark"]
+    assert run(asked) == code
+    assert message in capsys.readouterr().err
+    assert not os.path.exists("out")  # noqa: PTH110 - a plain name, as the command line has it
+
+
+def test_text_for_moments_is_refused(spark, shop):
+    """A column of dates as text would be guessed at part by part: it has to be cast first."""
+    from nextbuy.engines.spark import predict
+
+    lines, _, model = shop
+    frame = spark.createDataFrame(lines.slice(0, 10)).selectExpr("*", "string(timestamp) AS day")
+    with pytest.raises(nb.InputError, match=r"'day' is text.*to_timestamp"):
+        predict(model, frame, as_of=AS_OF, time="day")
+
+
+def test_the_checksum_of_a_frame_knows_no_order(spark, shop):
+    """Rows in any order and partitions have one checksum; one value more or less has another."""
+    from nextbuy.engines.spark import checksum
+
+    lines, _, _ = shop
+    frame = spark.createDataFrame(lines)
+    known = checksum(frame, frame.columns)
+    assert checksum(frame.orderBy("item_id").repartition(5), frame.columns) == known
+    assert checksum(frame.limit(lines.num_rows - 1), frame.columns) != known
+    assert (
+        checksum(spark.createDataFrame(lines.take([0, *range(1, lines.num_rows), 0])), frame.columns) != known
+    )
 
 
 def test_a_failing_task_is_tried_again(spark, shop, tmp_path):

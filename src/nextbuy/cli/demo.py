@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from nextbuy.cli.histories import in_process
 from nextbuy.cli.output import OK, PLAIN, Output, plain, table
 from nextbuy.cli.rules import of_100
 from nextbuy.cli.score import run
@@ -50,15 +51,16 @@ def demo(*, out: Annotated[str, Parameter(metavar="DIR")] = "offers", output: Ou
         nb.save(model, Path(out) / "model")
     version = read_manifest(Path(out) / "model")["model_version"]
     place = Path(out) / model.as_of_
+    asked: dict[str, Any] = {"as_of": model.as_of_, "kind": "all", "k": 10}
     manifest = run(
-        model,
-        orders,
+        in_process(model, orders, block_customers=20_000, output=output, **asked),
         version=version,
-        as_of=model.as_of_,
         out=str(place),
+        policy=nb.OfferPolicy(horizon_days=model.horizon_days),
         csv=True,
         overwrite=True,
         output=output,
+        **asked,
     )
     offers = _read(place)
     output.show(*_offers(offers, manifest, place), plain(_ending(place, out, started)))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from nextbuy.offers import OfferPlan, OfferPolicy
-    from nextbuy.orders import Orders
+    from nextbuy.orders import Catalog
 
 
 def read_policy(path: str | None, *, horizon_days: int) -> OfferPolicy:
@@ -30,13 +30,19 @@ def plan_offers(policy: OfferPolicy, predictions: pa.Table, **given: Any) -> Off
 
 
 def planned(
-    predictions: pa.Table, orders: Orders, *, policy: OfferPolicy, as_of: str, version: str, run_id: str
+    predictions: pa.Table,
+    catalog: Catalog | None,
+    *,
+    policy: OfferPolicy,
+    as_of: str,
+    version: str,
+    run_id: str,
 ) -> Plan:
     """Give what is offered and what is not, each with its reason; control customers are not delivered."""
     from nextbuy.storage.plans import facts_of
 
     plan = plan_offers(
-        policy, predictions, catalog=orders.catalog, as_of=as_of, model_version=version, run_id=run_id
+        policy, predictions, catalog=catalog, as_of=as_of, model_version=version, run_id=run_id
     )
     return Plan(
         tables={"offers": plan.offers_table, "suppressed": plan.suppressed_table},

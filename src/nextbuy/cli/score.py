@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from nextbuy.cli.output import OK, PLAIN, Output, complain, plain
+from nextbuy.cli.histories import Histories, in_process, on_spark
+from nextbuy.cli.output import OK, PLAIN, Output, plain
 from nextbuy.cli.source import (
     USUAL,
     Count,
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from nextbuy.offers import OfferPolicy
-    from nextbuy.orders import Orders
     from nextbuy.storage import Plan
-
-QUIET_DAYS = 45
 
 
 def score(
@@ -42,6 +40,7 @@ def score(
     csv: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     overwrite: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     block_customers: Count = 20_000,
+    engine: Literal["local", "spark"] = "local",
     reading: Reading = USUAL,
     output: Output = PLAIN,
 ) -> int:
@@ -73,6 +72,9 @@ def score(
         Replace a finished run that is in the directory.
     block_customers : int
         Customers scored at a time; what is done is kept block by block.
+    engine : {"local", "spark"}
+        Where it runs: in this process, or on the Spark that PySpark is set up for. SOURCE is then Parquet that every
+        machine can read; the predictions are the same (docs/spark.md).
     """
     import nextbuy as nb
     from nextbuy.cli.offers import read_policy
@@ -83,118 +85,77 @@ def score(
     version = read_manifest(model)["model_version"]
     estimator = nb.load(model)
     rules = read_policy(policy, horizon_days=estimator.horizon_days)
-    orders = read(source, reading, output)
-    note_problems(orders, output)
+    asked: dict[str, Any] = {"as_of": as_of, "kind": kind, "k": k}
+    about: dict[str, Any] = {}
+    if engine == "spark":
+        histories = on_spark(estimator, source, reading, output=output, **asked)
+    else:
+        orders = read(source, reading, output)
+        note_problems(orders, output)
+        histories = in_process(estimator, orders, block_customers=block_customers, output=output, **asked)
+        about["orders"] = facts(orders)
+        output.show(plain(repr(orders)))
     manifest = run(
-        estimator,
-        orders,
+        histories,
         version=version,
-        as_of=as_of,
         out=out,
         policy=rules,
-        k=k,
-        kind=kind,
         csv=csv,
         overwrite=overwrite,
-        block_customers=block_customers,
         output=output,
+        **asked,
     )
     counts = ", ".join(f"{count:,} {table}" for table, count in manifest["counts"].items())
     output.show(
-        plain(repr(orders)),
         plain(f"{counts} as of {manifest['as_of']} written to {out}."),
         *map(plain, manifest["plan"]["notes"]),
     )
-    output.summarise({"out": out, "manifest": manifest, "orders": facts(orders)})
+    output.summarise({"out": out, "manifest": manifest} | about)
     return OK
 
 
 def run(
-    estimator: Any,
-    orders: Orders,
+    histories: Histories,
     *,
     version: str,
     as_of: str,
     out: str,
-    policy: OfferPolicy | None = None,
-    k: int = 10,
-    kind: str = "all",
-    csv: bool = False,
-    overwrite: bool = False,
-    block_customers: int = 20_000,
+    policy: OfferPolicy,
+    k: int,
+    kind: str,
+    csv: bool,
+    overwrite: bool,
     output: Output = PLAIN,
 ) -> dict[str, Any]:
-    """Score `orders` as known at `as_of` into the directory `out` and give its manifest."""
+    """Score into the directory `out` and give its manifest."""
     import numpy as np
 
-    from nextbuy.cli.frames import digest_of, to_arrow
-    from nextbuy.cli.offers import planned, read_policy
-    from nextbuy.orders.errors import InputError
+    from nextbuy.cli.offers import planned
     from nextbuy.orders.table import to_us
     from nextbuy.storage import write_run
 
     at = str(np.datetime64(to_us(as_of), "us")).removesuffix("T00:00:00.000000")
-    known = orders.before(as_of)
-    if not len(known):
-        raise InputError(
-            f"There are no orders before --as-of {as_of}; they begin on {orders.start:%Y-%m-%d}."
-        )
-    if to_us(as_of) < to_us(estimator.as_of_):
-        raise InputError(
-            f"The model knows orders up to {estimator.as_of_}, which lies after --as-of {as_of}: it has seen what it "
-            f"would predict. Fit one as of then: nextbuy fit SOURCE --model DIR --as-of {at}"
-        )
-    _note_strange(estimator, known, as_of, output)
-    # one schema whatever a block holds: pandas has no text column of nothing but unknowns
-    known.backend = "pyarrow"
-    customers = known.customer_ids.to_pylist()
-    rules = policy or read_policy(None, horizon_days=estimator.horizon_days)
-    blocks = [customers[i : i + block_customers] for i in range(0, len(customers), block_customers)]
     inputs = {
         "as_of": at,
         "model_version": version,
-        "orders": digest_of(known),
         "k": k,
         "kind": kind,
-        "block_customers": block_customers,
-        "policy": rules.public(),
-    }
-
-    def one(block: list[Any]) -> pa.Table:
-        return to_arrow(estimator.predict(known, as_of=as_of, customers=block, kind=kind, k=k))
+        "policy": policy.public(),
+    } | histories.inputs
 
     def plan(predictions: pa.Table, run_id: str) -> Plan:
-        return planned(predictions, known, policy=rules, as_of=at, version=version, run_id=run_id)
+        return planned(
+            predictions, histories.catalog, policy=policy, as_of=at, version=version, run_id=run_id
+        )
 
-    with output.progress("Scoring customers", len(blocks)) as done:
+    with output.progress("Scoring customers", len(histories.blocks)) as done:
         return write_run(
             out,
             inputs=inputs,
-            blocks=blocks,
-            score=one,
+            blocks=histories.blocks,
+            score=histories.answer,
             plan=plan,
             csv=csv,
             overwrite=overwrite,
             on_block=done,
-        )
-
-
-def _note_strange(estimator: Any, known: Orders, as_of: str, output: Output) -> None:
-    """Say when the orders hardly fit the model: unknown items, or an as_of long after the last order."""
-    from nextbuy.orders.errors import InputError
-    from nextbuy.orders.table import codes_of, to_us
-
-    unknown = int((codes_of(estimator.item_ids_, known.item_ids.to_pylist()) < 0).sum())
-    example = known.item_ids[0].as_py()
-    if unknown == known.n_items:
-        raise InputError(
-            f"The model knows none of the {unknown:,} items of these orders, such as {example!r}; it was fitted on "
-            f"such as {estimator.item_ids_[0].as_py()!r}. Is --item the column it was fitted with?"
-        )
-    if unknown and not output.quiet:
-        complain(f"{unknown:,} of {known.n_items:,} items are not known to the model; they are left out.")
-    days = (to_us(as_of) - to_us(known.end)) // 86_400_000_000
-    if days > QUIET_DAYS and not output.quiet:
-        complain(
-            f"--as-of {as_of} lies {days:,} days after the last order: nothing is known of the time between."
         )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,7 @@ from nextbuy.orders.table import to_us
 from nextbuy.storage import load, save
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pyspark.sql import DataFrame
 
@@ -91,6 +93,7 @@ def predict(
             f"The frame has no column {needed[0]!r}; it has {', '.join(frame.columns)}. "
             f"Try {next(r for r, n in names.items() if n == needed[0])}='your_column'."
         )
+    _check_moments(frame, time)
     given: dict[str, Any] = {role: n for role, n in names.items() if n not in absent}
     given |= {role: None for role, n in names.items() if n in absent and n != DEFAULTS[role]}
     mine = frame.select(*(n for n in names.values() if n not in absent))
@@ -109,6 +112,69 @@ def predict(
             yield from _model(*bundle.value).predict(orders, **asked).cast(schema).to_batches()
 
     return mine.mapInArrow(part, from_arrow_schema(schema))
+
+
+def read_parquet(source: Sequence[str]) -> DataFrame:
+    """Open Parquet files, directories or globs of them on the Spark that PySpark is set up for.
+
+    Raises
+    ------
+    InputError
+        When a source is no Parquet or is not there.
+    """
+    from pyspark.errors import PySparkException
+    from pyspark.sql import SparkSession
+
+    for one in source:
+        if "." in one.rsplit("/", 1)[-1] and not one.endswith((".parquet", ".pq", "/")):
+            raise InputError(
+                f"Spark reads the orders from Parquet here, and {one!r} is none. Convert it once, so that numbers and "
+                "moments have types: each machine sees a part of a text, too little to find out how dates are written."
+            )
+    # workers run the Python that runs here, unless told otherwise
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    session = SparkSession.builder.appName("nextbuy").getOrCreate()
+    try:
+        return session.read.parquet(*source)
+    except PySparkException as error:
+        told = str(error).strip().splitlines()[0]
+        raise InputError(f"Spark cannot read {', '.join(source)}: {told}") from error
+
+
+def collect(rows: DataFrame) -> pa.Table:
+    """Bring predictions here, customer by customer, best first: the same table whatever the partitions."""
+    from pyspark.errors import PySparkException
+
+    try:
+        table = rows.toArrow()
+    except PySparkException as error:
+        told = [line for line in str(error).splitlines() if "Error" in line] or [str(error)[:500]]
+        raise InputError(f"A Spark task failed each time that it was tried: {told[-1].strip()}") from error
+    return table.sort_by([("customer_id", "ascending"), ("rank", "ascending")])
+
+
+def distinct(frame: DataFrame, column: str) -> list[Any]:
+    """Give the distinct values of a column, without nulls, sorted."""
+    return sorted(row[0] for row in frame.select(column).distinct().dropna().collect())
+
+
+def checksum(frame: DataFrame, columns: Sequence[str]) -> str:
+    """Give a checksum of some columns that does not depend on the order of the rows or on partitions."""
+    from pyspark.sql import functions as f
+
+    words = f.xxhash64(*(frame[name] for name in columns)).cast("decimal(38,0)")
+    found = frame.select(words.alias("word")).agg(f.count("*"), f.sum("word")).collect()[0]
+    return hashlib.sha256(f"{columns} {found[0]} {found[1]}".encode()).hexdigest()
+
+
+def _check_moments(frame: DataFrame, time: str) -> None:
+    from pyspark.sql.types import StringType
+
+    if isinstance(frame.schema[time].dataType, StringType):
+        raise InputError(
+            f"The column {time!r} is text. Each part of it would be read by itself, and 03/04 might be a day in March "
+            f"here and in April there. Try frame.withColumn({time!r}, to_timestamp({time!r}, 'yyyy-MM-dd HH:mm:ss'))."
+        )
 
 
 def _answers(model: NextPurchase, customer: Any, asked: dict[str, Any]) -> pa.Schema:

@@ -35,7 +35,7 @@ def usual(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return column if all(map(_is_text, column.chunks)) else _spelled(column)
     if pa.types.is_timestamp(kind):
-        return column if _is_zone(kind.tz) else column.cast(pa.timestamp(kind.unit, "UTC"))
+        return column if _has_zone(kind) else column.cast(pa.timestamp(kind.unit, "UTC"))
     known = (
         pa.types.is_integer,
         pa.types.is_floating,
@@ -47,6 +47,16 @@ def usual(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column if any(is_kind(kind) for is_kind in known) else _spelled(column)
 
 
+def check_codes(column: pa.ChunkedArray) -> None:
+    """Raise ValueError where a coded column refers to values that are not there; arrow does not look."""
+    for chunk in column.chunks if pa.types.is_dictionary(column.type) else []:
+        ends = pc.min_max(chunk.indices)
+        if ends["min"].is_valid and not 0 <= ends["min"].as_py() <= ends["max"].as_py() < len(
+            chunk.dictionary
+        ):
+            raise ValueError("a code stands for no value")
+
+
 def _is_text(values: pa.Array) -> bool:
     """Say whether every text is UTF-8: a Parquet file may hold anything under that name."""
     try:
@@ -56,11 +66,11 @@ def _is_text(values: pa.Array) -> bool:
     return True
 
 
-def _is_zone(name: str | None) -> bool:
-    if name is None or _OFFSET.fullmatch(name):
-        return True
+def _has_zone(kind: pa.TimestampType) -> bool:
+    """Say whether a type of moments has no zone or a known one; its name may even be no text."""
     try:
-        ZoneInfo(name)
+        if kind.tz is not None and not _OFFSET.fullmatch(kind.tz):
+            ZoneInfo(kind.tz)
     except (ValueError, OSError, KeyError):
         return False
     return True

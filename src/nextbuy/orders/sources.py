@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nextbuy.orders.arrowtypes import python_value, usual
+from nextbuy.orders.arrowtypes import check_codes, python_value, usual
 from nextbuy.orders.database import is_database, read_database
 from nextbuy.orders.delimited import read_delimited
 from nextbuy.orders.errors import InputError
@@ -163,6 +163,8 @@ def _parquet(path: Path) -> Part:
             if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)
         }
         file.close()
+        if rows != sum(sizes) or rows < 0:
+            raise ValueError(f"{rows} rows in groups of {sizes[:3]}")
     except BROKEN as error:
         raise _no_parquet(path, error) from error
 
@@ -172,6 +174,7 @@ def _parquet(path: Path) -> Part:
             with pq.ParquetFile(path, read_dictionary=[name] if name in text else None) as opened:
                 every = opened.read(columns=[name]) if group is None else opened.read_row_group(group, [name])
                 column = every.column(0)
+            check_codes(column)
         except BROKEN as error:
             raise _no_parquet(path, error) from error
         if len(column) != (rows if group is None else sizes[group]):
