@@ -36,6 +36,8 @@ def test_chances_are_those_of_scikit_learn_to_the_bit(leaves, missing):
     )
     some = np.concatenate([x, np.repeat(edge[:, None], 6, axis=1).astype(np.float32)])
     assert trees.chance(some).tobytes() == booster.predict_proba(some)[:, 1].copy().tobytes()
+    for row in range(0, len(x), 97):
+        assert trees.chance(x[row : row + 1]) == booster.predict_proba(x[row : row + 1])[:, 1]
     back = Forest.from_state(trees.state())
     assert back.chance(some).tobytes() == trees.chance(some).tobytes()
 

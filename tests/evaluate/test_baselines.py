@@ -123,9 +123,9 @@ def test_a_later_order_counts_when_it_is_told(baseline, past_and_whole):
     fitted = clone(baseline).fit(past, as_of=AS_OF)
     own = [{"customer_id": "new one", "timestamp": f"2025-03-{day}", "item_id": i} for day, i in _two(past)]
     known = fitted.predict(own, as_of="2025-03-25", kind="repeat")
-    assert set(known["item_id"]) == {own[0]["item_id"], own[1]["item_id"]}
+    assert {row["item_id"] for row in known} == {own[0]["item_id"], own[1]["item_id"]}
     before = fitted.predict(own, as_of="2025-03-21", kind="repeat")
-    assert set(before["item_id"]) == {own[0]["item_id"]}
+    assert {row["item_id"] for row in before} == {own[0]["item_id"]}
     with pytest.raises(nb.InputError, match="fit\\(orders, as_of='2025-03-01'\\)"):
         fitted.predict(own, as_of="2025-03-01")
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 Backend = Literal["pandas", "polars", "pyarrow"]
 BACKENDS: tuple[str, ...] = get_args(Backend)
+ROWS = "rows"  # a list of dicts, for callers who came with one
 DAY_US = 86_400_000_000
 
 
@@ -28,12 +29,14 @@ def to_table(columns: Mapping[str, Any]) -> pa.Table:
 
 
 def to_frame(columns: Mapping[str, Any] | pa.Table, backend: str) -> Any:
-    """Give `columns` as a frame of `backend`: "pandas", "polars" or "pyarrow"."""
+    """Give `columns` as a frame of `backend`: "pandas", "polars" or "pyarrow"; or as `ROWS`."""
     table = columns if isinstance(columns, pa.Table) else to_table(columns)
     if backend == "polars":
         import polars as pl
 
         return pl.from_arrow(table)
+    if backend == ROWS:
+        return table.to_pylist()
     return table if backend == "pyarrow" else table.to_pandas()
 
 

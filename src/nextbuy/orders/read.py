@@ -123,7 +123,7 @@ def read_orders(
         "quantity": quantity,
         "price": price,
     }
-    now = int(clock.time() * 1e6) if as_of is None else to_us(as_of)
+    now = now_us() if as_of is None else to_us(as_of)
     parts, backend = open_source(
         source, wanted=[n for n in names.values() if n], query=query, encoding=encoding
     )
@@ -186,6 +186,11 @@ def read_orders(
         problems.raise_if_any()
     orders.ledger, orders._problems = problems.ledger(), problems.table()  # noqa: SLF001 - known only now
     return orders
+
+
+def now_us() -> int:
+    """Microseconds since 1970-01-01 UTC of this moment."""
+    return int(clock.time() * 1e6)
 
 
 def _with_catalog(orders: Orders, items: Catalog, on_problem: str) -> Orders:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from nextbuy.mining.exposures import Purchases, purchases
+from nextbuy.mining.exposures import Purchases, from_lines, purchases
 from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError
-from nextbuy.orders.read import read_orders
-from nextbuy.orders.table import Orders, codes_of
+from nextbuy.orders.frames import DAY_US, ROWS
+from nextbuy.orders.plain import PlainLines, read_plain
+from nextbuy.orders.read import now_us, read_orders
+from nextbuy.orders.table import Orders, codes_of, to_us
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from nextbuy.predict.labels import Labels
 
 KINDS = ("all", "new", "repeat")
 
@@ -30,16 +34,62 @@ def check_asked(*, kind: str, k: int, customers: Any, items: Any, exclude: Any) 
         check_ids(name, ids)
 
 
-def as_orders(orders: Any, as_of: Any) -> Orders | None:
-    """Give the histories to answer for: Orders as they are, the lines of one live customer as Orders."""
-    if orders is None or isinstance(orders, Orders):
+class Given(NamedTuple):
+    """Histories to answer for, in codes of the model; the kind of the answer; the day after the last line."""
+
+    events: Purchases
+    customer_ids: pa.Array
+    backend: str
+    end: int
+
+
+def given_orders(orders: Any, as_of: Any, labels: Labels) -> Given | None:
+    """Give the histories to answer for before `as_of`: Orders, or the lines of live customers; None for None."""
+    if orders is None:
+        return None
+    if is_lines(orders):
+        plain = read_plain(orders, now_us() if as_of is None else to_us(as_of))
+        if plain is not None:
+            return _of_one(plain, as_of, labels)
+    orders = as_orders(orders, as_of)
+    known = orders if as_of is None else orders.before(as_of)
+    events, end = in_codes(known, labels.item_ids), int(known.day.max(initial=-1)) + 1
+    return Given(events, known.customer_ids, known.backend, end)
+
+
+def _of_one(plain: PlainLines, as_of: Any, labels: Labels) -> Given:
+    code_of, unknown = labels.code_of, len(labels.item_ids)
+    codes = [code_of.get(str(item), unknown) for item in plain.item]
+    day = np.array(plain.day, np.int32)
+    events = from_lines(
+        np.zeros(len(day), np.int32),
+        day,
+        np.array(codes, np.int32),
+        half=np.zeros(1, dtype=bool),
+        n_items=unknown + 1,
+        known_until=0 if as_of is None else -(-to_us(as_of) // DAY_US),
+    )
+    events = replace(events.where(events.item < unknown), n_items=unknown)
+    return Given(events, pa.array([plain.customer]), ROWS, int(day.max()) + 1)
+
+
+def is_lines(orders: Any) -> bool:
+    """Say whether `orders` are rows as dicts."""
+    return isinstance(orders, (list, tuple)) and all(isinstance(line, Mapping) for line in orders)
+
+
+def as_orders(orders: Any, as_of: Any) -> Orders:
+    """Give Orders as they are, and rows as dicts as Orders."""
+    if isinstance(orders, Orders):
         return orders
-    if not isinstance(orders, (list, tuple)) or not all(isinstance(line, Mapping) for line in orders):
+    if not is_lines(orders):
         raise InputError(
             f"predict takes Orders or a list of dicts, not {type(orders).__name__}. "
             "Try predict(read_orders(your_frame))."
         )
-    return read_orders([dict(line) for line in orders], as_of=as_of)
+    made = read_orders([dict(line) for line in orders], as_of=as_of)
+    made.backend = ROWS
+    return made
 
 
 def check_ids(name: str, ids: Any) -> None:

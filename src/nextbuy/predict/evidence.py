@@ -16,9 +16,10 @@ from nextbuy.timing.windows import best_windows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from nextbuy.predict.candidates import Candidates, Sources
+    from nextbuy.predict.candidates import Sources
     from nextbuy.predict.crowd import Crowd
     from nextbuy.predict.history import History
+    from nextbuy.predict.table import Ranked, Ranking
 
 RULE_SHARE = 0.3  # a rule names the reason when it alone explains so much of the probability
 SAME_DAY_SHARE = 0.5
@@ -108,30 +109,25 @@ class Evidence:
         )
 
 
-def gather_evidence(
-    history: History,
-    sources: Sources,
-    crowd: Crowd,
-    candidates: Candidates,
-    chosen: NDArray[np.int64],
-    probability: NDArray[np.float64],
-) -> Evidence:
-    """Explain the `chosen` rows of `candidates`, all repeat or all new."""
-    e = Evidence.blank(len(chosen), cut=history.cut, horizon_days=sources.horizon_days)
-    if not len(chosen):
-        return e
-    if candidates.pair[chosen[0]] >= 0:
-        _repurchase(e, history, sources, candidates.pair[chosen])
-        return e
-    item = candidates.item[chosen]
-    everyone = np.arange(len(chosen))
-    e.put_counts(everyone, np.full(len(chosen), crowd.active), crowd.recent[item])
-    _similar(e, history, sources, crowd, candidates.customer[chosen], item)
-    _sequence(e, history, sources, candidates, chosen, probability)
+def gather_evidence(history: History, sources: Sources, crowd: Crowd, ranking: Ranking) -> Evidence:
+    """Explain every row of an answer."""
+    e = Evidence.blank(len(ranking.item), cut=history.cut, horizon_days=sources.horizon_days)
+    for part in ranking.parts:
+        if not len(part.rows):
+            continue
+        if part.candidates.pair[part.rows[0]] >= 0:
+            _repurchase(e, part.places, history, sources, part.candidates.pair[part.rows])
+            continue
+        item = ranking.item[part.places]
+        e.put_counts(part.places, np.full(len(item), crowd.active), crowd.recent[item])
+        _similar(e, part.places, history, sources, crowd, ranking.customer[part.places], item)
+        _sequence(e, part, history, sources, ranking.probability[part.places])
     return e
 
 
-def _repurchase(e: Evidence, h: History, sources: Sources, pair: NDArray[np.int64]) -> None:
+def _repurchase(
+    e: Evidence, rows: NDArray[np.int64], h: History, sources: Sources, pair: NDArray[np.int64]
+) -> None:
     intervals = sources.items.intervals
     item, gaps = h.item[pair], h.count[pair] - 1
     mean_log, square_log = h.log_gaps
@@ -141,7 +137,6 @@ def _repurchase(e: Evidence, h: History, sources: Sources, pair: NDArray[np.int6
         h.cut + np.minimum(np.floor(remaining(mean, spread, elapsed, share)), FURTHEST_DAYS)
         for share in (0.1, 0.5, 0.9)
     )
-    rows = np.arange(len(pair))
     lags = {f"lag_p{p}": np.exp(mean + spread * z) for p, z in ((10, -1.2816), (50, 0.0), (90, 1.2816))}
     late, signal = elapsed > lags["lag_p90"], rhythm(spread, gaps)
     ahead = (start > h.cut + OPENS_SOON_DAYS) & (
@@ -164,26 +159,24 @@ def _repurchase(e: Evidence, h: History, sources: Sources, pair: NDArray[np.int6
 
 
 def _sequence(
-    e: Evidence,
-    h: History,
-    sources: Sources,
-    candidates: Candidates,
-    chosen: NDArray[np.int64],
-    probability: NDArray[np.float64],
+    e: Evidence, part: Ranked, h: History, sources: Sources, probability: NDArray[np.float64]
 ) -> None:
     """Rows that a running rule explains; where an item and a category rule both run, the stronger one speaks."""
-    strength = candidates.strength[chosen]
+    candidates = part.candidates
+    strength = candidates.strength[part.rows]
     side = strength.argmax(axis=1)
     explained = -np.expm1(-strength.max(axis=1)) >= RULE_SHARE * probability
     for triggers, links in zip(candidates.triggers, sources.links, strict=True):
         rows = np.flatnonzero(explained & (side == int(links.by_category)))
-        trigger = candidates.trigger[chosen[rows], int(links.by_category)]
+        trigger = candidates.trigger[part.rows[rows], int(links.by_category)]
         rows, trigger = rows[trigger >= 0], trigger[trigger >= 0]
+        if not len(rows):
+            continue
         rule, day = triggers.rule[trigger], triggers.day[trigger]
         windows = best_windows(links.table, rule, (h.cut - 1 - day).astype(np.float64))
         figures = {name: getattr(links, name)[rule] for name in FIGURES}
         e.put(
-            rows,
+            part.places[rows],
             source="sequence",
             reason_code="sequence",
             trigger=links.antecedent[rule],
@@ -202,6 +195,7 @@ def _sequence(
 
 def _similar(
     e: Evidence,
+    places: NDArray[np.int64],
     h: History,
     sources: Sources,
     crowd: Crowd,
@@ -214,6 +208,8 @@ def _similar(
     trigger, item = owned[rows], item[rows]
     both, same_day = crowd.together(trigger, item)
     keep = both > 0
+    if not keep.any():
+        return
     rows, trigger, both, same_day = rows[keep], trigger[keep], both[keep], same_day[keep]
     pair = np.searchsorted(
         h.customer.astype(np.int64) * h.n_items + h.item, customer[rows] * h.n_items + trigger
@@ -222,5 +218,5 @@ def _similar(
     in_last = h.last_day[pair] == h.customers.last_day[customer[rows]]
     basket = in_last & (same_day >= SAME_DAY_SHARE * both)
     word = np.where(basket, "basket", "similar_customers")
-    e.put_counts(rows, crowd.buyers[trigger], np.where(basket, same_day, both))
-    e.put(rows, source=word, reason_code=word, trigger=trigger, trigger_day=day)
+    e.put_counts(places[rows], crowd.buyers[trigger], np.where(basket, same_day, both))
+    e.put(places[rows], source=word, reason_code=word, trigger=trigger, trigger_day=day)

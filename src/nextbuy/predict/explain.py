@@ -18,13 +18,11 @@ from nextbuy.predict.shares import AVERAGE, source_shares
 from nextbuy.predict.triggers import running
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from nextbuy.mining.exposures import Purchases
     from nextbuy.predict.candidates import Sources
     from nextbuy.predict.history import History
     from nextbuy.predict.learning import Learned
-    from nextbuy.predict.table import Ranked
+    from nextbuy.predict.table import Ranking
 
 SHOWN = 5
 OTHERS = 50  # customers whose candidates an explanation is compared with
@@ -152,7 +150,7 @@ def _list(title: str, lines: list[str]) -> str:
 def explanation(
     ids: tuple[Any, Any],
     row: dict[str, Any],
-    ranked: Sequence[Ranked],
+    ranking: Ranking,
     learned: Learned,
     known: tuple[History, Purchases],
     names: tuple[pa.Array, pa.Array],
@@ -160,13 +158,13 @@ def explanation(
     backend: str,
     language: str,
 ) -> Explanation:
-    """Explain the only row of `ranked`, which became `row` of the table.
+    """Explain the only row of `ranking`, which became `row` of the table.
 
     `known` is the customer's own history, and everybody's events; `names` the ids of items and the
     names of categories.
     """
     (history, events), (item_ids, category_names) = known, names
-    part = next(part for part in ranked if len(part.rows))
+    part = next(part for part in ranking.parts if len(part.rows))
     item = int(part.candidates.item[part.rows[0]])
     few = Timeline.of(events.of_customers(every_nth(events.n_customers, OTHERS)))
     others = few.before(history.cut)

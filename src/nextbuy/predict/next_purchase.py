@@ -14,9 +14,9 @@ from nextbuy.mining.exposures import Purchases, purchases
 from nextbuy.mining.parameters import check_whole
 from nextbuy.mining.parts import Listed, split
 from nextbuy.orders.errors import InputError, nearest
-from nextbuy.orders.frames import DAY_US, to_frame
+from nextbuy.orders.frames import DAY_US, ROWS, to_frame
 from nextbuy.orders.table import Orders, check_orders, codes_of, to_us
-from nextbuy.predict.asked import as_orders, check_asked, in_codes, of_customers
+from nextbuy.predict.asked import Given, check_asked, given_orders, of_customers
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
 from nextbuy.predict.crowd import Crowd
 from nextbuy.predict.ease import Ease
@@ -25,9 +25,10 @@ from nextbuy.predict.explain import Explanation, explanation
 from nextbuy.predict.heads import Head
 from nextbuy.predict.history import History, Timeline
 from nextbuy.predict.items import Items, catalog_arrays, substitute_groups
+from nextbuy.predict.labels import Labels
 from nextbuy.predict.learning import Learned, learn
 from nextbuy.predict.reasons import languages
-from nextbuy.predict.table import COLUMNS, Ranked, prediction_columns, rank
+from nextbuy.predict.table import Ranking, as_rows, as_table, prediction_columns, rank
 from nextbuy.predict.triggers import Links
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class NextPurchase(BaseEstimator):
         self._events = events
         self.item_ids_, self.customer_ids_ = orders.item_ids, orders.customer_ids
         self.backend_ = orders.backend
-        self._category_names, self._item_names = names, item_names
+        self._labels = Labels(orders.item_ids, item_names, names)
         timelines = Listed(split(events)).each(Timeline.of).kept()
         self.learned_ = learn(
             timelines,
@@ -168,8 +169,8 @@ class NextPurchase(BaseEstimator):
         Parameters
         ----------
         orders : Orders, list of dict or None
-            Histories to answer for, also of people the model never saw; a list of dicts serves one live customer.
-            None: the histories the model was fitted on.
+            Histories to answer for, also of people the model never saw. A list of dicts with the columns of
+            `read_orders` serves one live customer (docs/live.md). None: the histories the model was fitted on.
         as_of : date, datetime or str
             Nothing from this moment on is used; default: the end of what was fitted. An `as_of` before that end
             makes the model refit itself on what was known then (kept for the next call).
@@ -190,28 +191,36 @@ class NextPurchase(BaseEstimator):
             probability, window_start, best_date, window_end, window_status, timing_signal, source,
             trigger_item_id, trigger_date, evidence_exposed, evidence_followed, confidence, confidence_low,
             confidence_high, lag_p10, lag_p50, lag_p90, reason_code, reason`. Dates are UTC days, lags are days.
+            A list of dicts gets a list of dicts: the same rows, dates as `datetime.date`, None for what is unknown.
 
         Raises
         ------
         InputError
             When an argument makes no sense; the message says what would.
         """
-        check_is_fitted(self, "learned_")
+        if not hasattr(self, "learned_"):  # a hundredth of the time of
+            check_is_fitted(self, "learned_")
         check_asked(kind=kind, k=k, customers=customers, items=items, exclude=exclude)
-        given = as_orders(orders, as_of)
-        cut = self._cut if as_of is None and given is None else self._cut_of(as_of, given)
         if as_of is not None and to_us(as_of) < self._known_before:
-            return self._as_known(cut, as_of).predict(
-                given, as_of=as_of, customers=customers, items=items, exclude=exclude, kind=kind, k=k
+            return self._as_known(as_of).predict(
+                orders, as_of=as_of, customers=customers, items=items, exclude=exclude, kind=kind, k=k
             )
-        events, ids = self._asked(given, as_of, customers)
-        tables = []
+        given = given_orders(orders, as_of, self._labels)
+        events, ids = (self._events, self.customer_ids_) if given is None else given[:2]
+        if customers is not None:
+            events, ids = of_customers(events, ids, customers)
+        cut = self._cut_of(as_of, given)
+        backend = self.backend_ if given is None else given.backend
+        made: list[Any] = []
         for start in range(0, max(events.n_customers, 1), BLOCK):
             history = Timeline.of(events.between(start, start + BLOCK)).before(cut)
-            tables.append(
-                self._table(history, ids.slice(start, BLOCK), self._rank(history, items, exclude, kind, k))
-            )
-        return to_frame(pa.concat_tables(tables), given.backend if given is not None else self.backend_)
+            names = ids.slice(start, BLOCK)
+            columns = self._columns(history, names, self._rank(history, items, exclude, kind, k))
+            if backend == ROWS:
+                made += as_rows(columns)
+            else:
+                made.append(as_table(columns, customer_ids=names, item_ids=self.item_ids_))
+        return made if backend == ROWS else to_frame(pa.concat_tables(made), backend)
 
     def explain(self, customer: Any, item: Any, *, as_of: Any = None) -> Explanation:
         """Say what speaks for one customer buying one item.
@@ -233,32 +242,32 @@ class NextPurchase(BaseEstimator):
         """
         check_is_fitted(self, "learned_")
         if as_of is not None and to_us(as_of) < self._known_before:
-            return self._as_known(self._cut_of(as_of, None), as_of).explain(customer, item)
+            return self._as_known(as_of).explain(customer, item)
         code = int(codes_of(self.item_ids_, [item])[0])
         if code < 0:
-            near = nearest(item, self.item_ids_.to_pylist())
+            near = nearest(item, self._labels.items)
             raise InputError(
                 f"This model knows no item {item!r}." + (f" Did you mean {near[0]!r}?" if near else "")
             )
-        events, ids = self._asked(None, as_of, [customer])
-        history = Timeline.of(events).before(self._cut if as_of is None else self._cut_of(as_of, None))
-        ranked = self._rank(history, [item], None, "all", 1)
-        rows = self._table(history, ids, ranked).to_pylist()
+        events, ids = of_customers(self._events, self.customer_ids_, [customer])
+        history = Timeline.of(events).before(self._cut_of(as_of, None))
+        ranking = self._rank(history, [item], None, "all", 1)
+        rows = as_rows(self._columns(history, ids, ranking))
         if not rows:
             raise InputError(
                 f"{customer!r} owns {item!r}, a durable that is not expected to be bought again."
             )
-        known, names = (history, self._events), (self.item_ids_, self._category_names)
+        known, names = (history, self._events), (self.item_ids_, self._labels.category_names)
         told = {"backend": self.backend_, "language": self.language}
-        return explanation((customer, item), rows[0], ranked, self.learned_, known, names, **told)
+        return explanation((customer, item), rows[0], ranking, self.learned_, known, names, **told)
 
-    def _cut_of(self, as_of: Any, given: Orders | None) -> int:
+    def _cut_of(self, as_of: Any, given: Given | None) -> int:
+        """First day of which nothing is known to an answer."""
         if as_of is not None:
             return -(-to_us(as_of) // DAY_US)
-        assert given is not None
-        return max(self._cut, int(given.day.max(initial=0)) + 1)
+        return self._cut if given is None else max(self._cut, given.end)
 
-    def _as_known(self, cut: int, as_of: Any) -> NextPurchase:
+    def _as_known(self, as_of: Any) -> NextPurchase:
         """The model refitted on what was known at an earlier moment: the later one has seen too much."""
         if self._orders is None:
             raise InputError(
@@ -269,21 +278,10 @@ class NextPurchase(BaseEstimator):
         if self._earlier is None or self._earlier[0] != moment:
             self._earlier = (moment, clone(self).fit(self._orders, as_of=np.datetime64(moment, "us")))
         earlier = self._earlier[1]
-        earlier._cut = cut  # noqa: SLF001 - the same class; the last days before as_of may have no order
+        earlier._cut = self._cut_of(as_of, None)  # noqa: SLF001 - the same class; the last days before as_of may have no order
         return earlier
 
-    def _asked(self, given: Orders | None, as_of: Any, customers: Ids | None) -> tuple[Purchases, pa.Array]:
-        """The events asked for, customers renumbered in the order they come out, and their ids."""
-        if given is None:
-            events, ids = self._events, self.customer_ids_
-        else:
-            given = given if as_of is None else given.before(as_of)
-            events, ids = in_codes(given, self.item_ids_), given.customer_ids
-        return (events, ids) if customers is None else of_customers(events, ids, customers)
-
-    def _rank(
-        self, history: History, items: Ids | None, exclude: Ids | None, kind: str, k: int
-    ) -> list[Ranked]:
+    def _rank(self, history: History, items: Ids | None, exclude: Ids | None, kind: str, k: int) -> Ranking:
         n = len(self.item_ids_)
         allowed = np.ones(n, dtype=bool)
         asked = np.zeros(0, np.int64)
@@ -301,27 +299,15 @@ class NextPurchase(BaseEstimator):
             made.append((new_candidates(history, learned.sources, also=asked), learned.new))
         return rank([(c, head.probability(c)) for c, head in made], allowed, k)
 
-    def _table(self, history: History, customer_ids: pa.Array, ranked: list[Ranked]) -> pa.Table:
-        parts = []
-        for part in ranked:
-            evidence = gather_evidence(
-                history, self.learned_.sources, self._crowd, part.candidates, part.rows, part.probability
-            )
-            parts.append(
-                prediction_columns(
-                    part,
-                    evidence,
-                    customer_ids=customer_ids,
-                    item_ids=self.item_ids_,
-                    item_names=self._item_names,
-                    category_names=self._category_names,
-                    window_days=self.window_days,
-                    language=self.language,
-                )
-            )
-        table = pa.concat_tables(parts)
-        by = np.lexsort((table["rank"].to_numpy(), np.concatenate([p.customer for p in ranked])))
-        return table.take(pa.array(by)).select(COLUMNS)
+    def _columns(self, history: History, customer_ids: pa.Array, ranking: Ranking) -> dict[str, Any]:
+        return prediction_columns(
+            ranking,
+            gather_evidence(history, self.learned_.sources, self._crowd, ranking),
+            customers=customer_ids.to_pylist(),
+            labels=self._labels,
+            window_days=self.window_days,
+            language=self.language,
+        )
 
     def get_state(self) -> dict[str, Any]:
         """Everything fitted, as arrays, numbers, and text: what `nextbuy.save` writes."""
@@ -334,8 +320,8 @@ class NextPurchase(BaseEstimator):
             "backend": self.backend_,
             "item_ids": self.item_ids_,
             "customer_ids": self.customer_ids_,
-            "item_names": self._item_names,
-            "category_names": self._category_names,
+            "item_names": self._labels.item_names,
+            "category_names": self._labels.category_names,
             "events": {f.name: getattr(events, f.name) for f in fields(events)},
             "crowd": self._crowd.state(),
             "items": learned.sources.items.state(),
@@ -357,7 +343,7 @@ class NextPurchase(BaseEstimator):
         self._cut, self.backend_ = state["cut"], state["backend"]
         self._known_before = state["known_before"]
         self.item_ids_, self.customer_ids_ = state["item_ids"], state["customer_ids"]
-        self._item_names, self._category_names = state["item_names"], state["category_names"]
+        self._labels = Labels(state["item_ids"], state["item_names"], state["category_names"])
         self._events = Purchases(**state["events"])
         links = tuple(Links.from_state(state["links"][key]) for key in sorted(state["links"]))
         sources = Sources(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from nextbuy.orders.frames import dates, take, to_table
+from nextbuy.orders.frames import dates, to_table
+from nextbuy.orders.lines import changes
 from nextbuy.predict.reasons import reason_texts
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from nextbuy.predict.candidates import Candidates
     from nextbuy.predict.evidence import Evidence
+    from nextbuy.predict.labels import Labels
 
 COLUMNS = [
     "customer_id",
@@ -43,127 +45,150 @@ COLUMNS = [
     "reason_code",
     "reason",
 ]
+DAYS = ("window_start", "best_date", "window_end", "trigger_date")
+LAGS = ("lag_p10", "lag_p50", "lag_p90")
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Rows of one head that made it: where they stand in `candidates`, their probability and rank (from 1)."""
+    """Rows of one head that made it: where they stand in `candidates`, and at which places of the answer."""
 
     candidates: Candidates
     rows: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The rows of an answer, by customer and rank (from 1), and the heads that they come from."""
+
+    customer: NDArray[np.int64]
+    item: NDArray[np.int64]
     probability: NDArray[np.float64]
     rank: NDArray[np.int64]
-
-    @property
-    def customer(self) -> NDArray[np.int64]:
-        """Code of each row's customer."""
-        return self.candidates.customer[self.rows]
+    repeat: NDArray[np.bool_]
+    parts: tuple[Ranked, ...]
 
 
-def rank(
-    heads: list[tuple[Candidates, NDArray[np.float64]]], allowed: NDArray[np.bool_], k: int
-) -> list[Ranked]:
+def rank(heads: list[tuple[Candidates, NDArray[np.float64]]], allowed: NDArray[np.bool_], k: int) -> Ranking:
     """Rank the allowed candidates of all heads together, highest probability first, and keep `k` a customer.
 
     Ties go to the repeat, then to the item sold more (the lower code).
     """
-    head = np.concatenate([np.full(len(p), number) for number, (_, p) in enumerate(heads)])
+    head = np.repeat(np.arange(len(heads)), [len(p) for _, p in heads])
     row = np.concatenate([np.arange(len(p)) for _, p in heads])
     customer, item, probability = (
         np.concatenate(parts) for parts in zip(*((c.customer, c.item, p) for c, p in heads), strict=True)
     )
     use = np.flatnonzero(allowed[item]) if len(item) else np.zeros(0, np.int64)
     by = use[np.lexsort((item[use], head[use], -probability[use], customer[use]))]
-    new = np.ones(len(by), dtype=bool)
-    new[1:] = customer[by][1:] != customer[by][:-1]
-    starts = np.flatnonzero(new)
+    starts = np.flatnonzero(changes(customer[by]))
     place = np.arange(len(by)) - np.repeat(starts, np.diff(np.append(starts, len(by)))) + 1
-    by, place = by[place <= k], place[place <= k]
-    out = []
-    for number, (candidates, p) in enumerate(heads):
-        mine = head[by] == number
-        rows = row[by[mine]]
-        out.append(Ranked(candidates, rows, p[rows], place[mine]))
-    return out
+    first = place <= k
+    by, place = by[first], place[first]
+    parts = []
+    for number, (candidates, _) in enumerate(heads):
+        mine = np.flatnonzero(head[by] == number)
+        parts.append(Ranked(candidates, row[by[mine]], mine))
+    repeat = np.zeros(len(by), dtype=bool)
+    for part in parts:
+        repeat[part.places] = part.candidates.pair[part.rows] >= 0
+    return Ranking(customer[by], item[by], probability[by], place, repeat, tuple(parts))
 
 
 def prediction_columns(
-    part: Ranked,
-    e: Evidence,
-    *,
-    customer_ids: pa.Array,
-    item_ids: pa.Array,
-    item_names: pa.Array,
-    category_names: pa.Array,
-    window_days: int,
-    language: str,
-) -> pa.Table:
-    """Put the columns of a prediction together, ids and texts included."""
-    item = part.candidates.item[part.rows]
-    repeat = part.candidates.pair[part.rows] >= 0
-    as_item = np.where(e.trigger_is_category, -1, e.trigger)
-    as_category = np.where(e.trigger_is_category, e.trigger, -1)
-    # both heads give one type, whatever their rows: ids as they are, text where a trigger can be a category
-    own_ids = item_ids.cast(pa.string()) if len(category_names) else item_ids
-    trigger_id = _either(take(own_ids, as_item), take(category_names, as_category), e.trigger_is_category)
-    trigger_name = _either(
-        take(item_names, as_item), take(category_names, as_category), e.trigger_is_category
-    )
-    follower = _either(take(item_names, item), take(category_names, e.consequent), e.trigger_is_category)
-    trigger_date = dates(e.trigger_day)
+    ranking: Ranking, e: Evidence, *, customers: list[Any], labels: Labels, window_days: int, language: str
+) -> dict[str, Any]:
+    """Put the columns of a prediction together, ids and texts included; days are counted since 1970-01-01."""
+    item, trigger, consequent = (codes.tolist() for codes in (ranking.item, e.trigger, e.consequent))
+    by_category = e.trigger_is_category.tolist()
+    names, categories = labels.names, labels.categories
+    triggers = list(zip(trigger, by_category, strict=True))
+    trigger_day = _dates(e.trigger_day)
     facts = [
         {
-            "trigger": trigger,
-            "date": day.date() if day is not None else None,
+            "trigger": None if t < 0 else categories[t] if in_category else names[t],
+            "date": day,
             "followed": followed,
             "exposed": exposed,
             "share": share,
-            "item": name,
-            "follower": next_name,
+            "item": names[i],
+            "follower": categories[next_one] if in_category else names[i],
             "window": window_days,
             "lag_p50": lag,
         }
-        for trigger, day, followed, exposed, share, name, next_name, lag in zip(
-            trigger_name.to_pylist(),
-            trigger_date.to_pylist(),
+        for (t, in_category), day, followed, exposed, share, i, next_one, lag in zip(
+            triggers,
+            trigger_day,
             e.followed.tolist(),
             e.exposed.tolist(),
             e.confidence.tolist(),
-            take(item_names, item).to_pylist(),
-            follower.to_pylist(),
+            item,
+            consequent,
             e.lag_p50.tolist(),
             strict=True,
         )
     ]
-    return to_table(
-        {
-            "customer_id": take(customer_ids, part.customer),
-            "item_id": take(item_ids, item),
-            "kind": pa.array(np.where(repeat, "repeat", "new").tolist(), pa.string()),
-            "rank": part.rank,
-            "probability": part.probability,
-            "window_start": dates(e.window_start),
-            "best_date": dates(e.best_date),
-            "window_end": dates(e.window_end),
-            "window_status": pa.array(e.window_status.tolist(), pa.string()),
-            "timing_signal": pa.array(e.timing_signal.tolist(), pa.string()),
-            "source": pa.array(e.source.tolist(), pa.string()),
-            "trigger_item_id": trigger_id,
-            "trigger_date": trigger_date,
-            "evidence_exposed": e.exposed,
-            "evidence_followed": e.followed,
-            "confidence": e.confidence,
-            "confidence_low": e.confidence_low,
-            "confidence_high": e.confidence_high,
-            "lag_p10": pa.array(e.lag_p10, from_pandas=True),
-            "lag_p50": pa.array(e.lag_p50, from_pandas=True),
-            "lag_p90": pa.array(e.lag_p90, from_pandas=True),
-            "reason_code": pa.array(e.reason_code.tolist(), pa.string()),
-            "reason": pa.array(reason_texts(e.reason_code.tolist(), facts, language=language), pa.string()),
-        }
-    )
+    codes = e.reason_code.tolist()
+    return {
+        "customer_id": [customers[c] for c in ranking.customer.tolist()],
+        "item_id": [labels.items[i] for i in item],
+        "kind": ["repeat" if again else "new" for again in ranking.repeat.tolist()],
+        "rank": ranking.rank,
+        "probability": ranking.probability,
+        "window_start": e.window_start,
+        "best_date": e.best_date,
+        "window_end": e.window_end,
+        "window_status": e.window_status.tolist(),
+        "timing_signal": e.timing_signal.tolist(),
+        "source": e.source.tolist(),
+        # text, whatever the items' ids are: a trigger can be a category
+        "trigger_item_id": [
+            None if t < 0 else categories[t] if in_category else labels.texts[t]
+            for t, in_category in triggers
+        ],
+        "trigger_date": e.trigger_day,
+        "evidence_exposed": e.exposed,
+        "evidence_followed": e.followed,
+        "confidence": e.confidence,
+        "confidence_low": e.confidence_low,
+        "confidence_high": e.confidence_high,
+        "lag_p10": e.lag_p10,
+        "lag_p50": e.lag_p50,
+        "lag_p90": e.lag_p90,
+        "reason_code": codes,
+        "reason": reason_texts(codes, facts, language=language),
+    }
 
 
-def _either(items: pa.Array, categories: pa.Array, is_category: NDArray[np.bool_]) -> pa.Array:
-    """Item ids where a category is not meant; all as text, since the names of categories are."""
-    return pc.if_else(pa.array(is_category), categories.cast(pa.string()), items.cast(pa.string()))
+def as_table(columns: dict[str, Any], *, customer_ids: pa.Array, item_ids: pa.Array) -> pa.Table:
+    """Make a table of columns, the ids of the types that they have there."""
+    ids = {"customer_id": customer_ids.type, "item_id": item_ids.type}
+    made = dict(columns)
+    for name, values in columns.items():
+        if name in DAYS:
+            made[name] = dates(values)
+        elif name in LAGS:
+            made[name] = pa.array(values, from_pandas=True)
+        elif isinstance(values, list):
+            made[name] = pa.array(values, ids.get(name, pa.string()))
+    return to_table(made)
+
+
+def as_rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """Make a dict of each row: days are dates, what is unknown is None."""
+    made: list[list[Any]] = []
+    for name, values in columns.items():
+        if name in DAYS:
+            made.append(_dates(values))
+        elif name in LAGS:
+            made.append([None if value != value else value for value in values.tolist()])  # noqa: PLR0124 - NaN
+        else:
+            made.append(values if isinstance(values, list) else values.tolist())
+    return [dict(zip(COLUMNS, row, strict=True)) for row in zip(*made, strict=True)]
+
+
+def _dates(days: NDArray[np.float64]) -> list[date | None]:
+    """Give days since 1970-01-01 as dates; NaN is none."""
+    return [date.fromordinal(_EPOCH + int(day)) if day == day else None for day in days.tolist()]  # noqa: PLR0124 - NaN

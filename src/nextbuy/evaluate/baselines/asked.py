@@ -56,11 +56,14 @@ class Asked:
     customer_ids : pyarrow.Array
     known : ndarray of int64
         Code of each customer in `Known`, -1 for those who are not in it.
+    backend : str
+        The caller's kind of frame; "" where nothing was given.
     """
 
     history: History
     customer_ids: pa.Array
     known: NDArray[np.int64]
+    backend: str = ""
 
     @classmethod
     def of(cls, known: Known, orders: Any, as_of: Any, customers: Sequence[Any] | None) -> Self:
@@ -73,7 +76,7 @@ class Asked:
                     f"that. Try fit(orders, as_of={str(as_of)!r})."
                 )
             cut = -(-to_us(as_of) // DAY_US)
-        given = as_orders(orders, as_of)
+        given = None if orders is None else as_orders(orders, as_of)
         if given is None and as_of is None and customers is None:
             return cls(known.history, known.customer_ids, np.arange(known.history.n_customers))
         if given is None:
@@ -82,6 +85,9 @@ class Asked:
             given = given if as_of is None else given.before(as_of)
             ids, events = given.customer_ids, in_codes(given, known.item_ids)
             cut = cut if as_of is not None else max(cut, int(given.day.max(initial=0)) + 1)
+        backend = "" if given is None else given.backend
         if customers is not None:
             events, ids = of_customers(events, ids, customers)
-        return cls(Timeline.of(events).before(cut), ids, codes_of(known.customer_ids, ids.to_pylist()))
+        return cls(
+            Timeline.of(events).before(cut), ids, codes_of(known.customer_ids, ids.to_pylist()), backend
+        )

@@ -85,7 +85,8 @@ class Baseline(BaseEstimator):
         Returns
         -------
         frame
-            `customer_id, item_id, kind, rank, probability`; the last is empty where a baseline gives none.
+            `customer_id, item_id, kind, rank, probability`; the last is empty where a baseline gives none. A list of
+            dicts gets a list of dicts.
 
         Raises
         ------
@@ -111,7 +112,7 @@ class Baseline(BaseEstimator):
                 "rank": rank[keep],
                 "probability": pa.array(chance[keep], from_pandas=True),
             },
-            orders.backend if isinstance(orders, Orders) else self.backend_,
+            asked.backend or self.backend_,
         )
 
     def _allowed(self, items: Ids | None, exclude: Ids | None) -> NDArray[np.bool_]:
