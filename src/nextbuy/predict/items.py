@@ -199,10 +199,14 @@ def catalog_arrays(orders: Orders) -> tuple[NDArray[np.int32], pa.Array, NDArray
         return none
     category, names, durable, item_names = none
     if "category" in catalog.columns:
-        level = orders.level("category")
-        names = pc.cast(level.item_ids, pa.string())
-        own = pc.cast(catalog.column("category", orders.item_ids), pa.string())
-        category = pc.fill_null(pc.index_in(own, names), -1).to_numpy(zero_copy_only=False).astype(np.int32)
+        own = pc.cast(catalog.column("category", orders.item_ids), pa.string()).dictionary_encode()
+        code = pc.fill_null(own.indices, -1).to_numpy(zero_copy_only=False)
+        known, lines = code >= 0, np.bincount(orders.item, minlength=orders.n_items)
+        # a dictionary lists what comes first first, and items that sell most come first: that breaks ties
+        by = np.argsort(-np.bincount(code[known], lines[known], len(own.dictionary)), kind="stable")
+        place = np.full(len(by) + 1, -1, np.int32)  # the last place is for items without a category
+        place[by] = np.arange(len(by))
+        category, names = place[code], own.dictionary.take(pa.array(by))
     if "durable" in catalog.columns:
         durable = pc.fill_null(catalog.column("durable", orders.item_ids), fill_value=False).to_numpy(
             zero_copy_only=False
