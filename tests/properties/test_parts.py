@@ -1,6 +1,7 @@
 """Whatever the parts in which customers are counted, what is learned is the same to the bit."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -89,7 +90,7 @@ def assert_same_files(orders, monkeypatch, tmp_path, most_customers):
     made = {}
     for number in (1, 3, 8):
         most = -(-len(orders) // number)
-        monkeypatch.setattr("nextbuy.predict.next_purchase.split", lambda e, most=most: split(e, most=most))
+        monkeypatch.setattr("nextbuy.mining.shared.split", lambda e, most=most: split(e, most=most))
         monkeypatch.setattr("nextbuy.predict.learning.MOST_CUSTOMERS", most_customers)
         place = nb.save(nb.NextPurchase().fit(orders), tmp_path / str(number))
         made[number] = {f.name: f.read_bytes() for f in place.iterdir() if f.name != "manifest.json"}
@@ -106,3 +107,24 @@ def test_a_model_is_the_same_file_by_file_whatever_the_parts(small_orders, tmp_p
 def test_the_sample_teaches_the_same_whatever_the_parts(sample_orders, tmp_path, monkeypatch):
     """So it is on the sample, with rules at both levels."""
     assert_same_files(sample_orders, monkeypatch, tmp_path, 1_000)
+
+
+def test_jobs_share_the_orders_and_change_nothing(small_orders, tmp_path, monkeypatch):
+    """Two processes count parts in memory-mapped files: same bundle, same predictions, same rules; no file stays."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("nextbuy.mining.shared.split", lambda e: split(e, most=5_000))
+    monkeypatch.setattr("nextbuy.predict.next_purchase.BLOCK", 200)
+    models, rules = {}, {}
+    for n_jobs in (1, 2):
+        model = nb.NextPurchase(n_jobs=n_jobs).fit(small_orders)
+        place = nb.save(model, tmp_path / str(n_jobs))
+        files = {f.name: f.read_bytes() for f in place.iterdir() if f.name.endswith((".npy", ".parquet"))}
+        models[n_jobs] = files, model.predict(k=3)
+        rules[n_jobs] = nb.SequentialRules(n_jobs=n_jobs, fdr=None, min_followed=3).fit(small_orders).rules_
+    assert models[1][0] == models[2][0]
+    pd.testing.assert_frame_equal(models[1][1], models[2][1])
+    pd.testing.assert_frame_equal(rules[1], rules[2])
+    assert len(rules[1]) > 10
+    assert [f for f in (tmp_path / "temporary").iterdir() if f.name.startswith("nextbuy-")] == []

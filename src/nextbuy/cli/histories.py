@@ -60,7 +60,8 @@ def in_process(
     blocks = [customers[i : i + block_customers] for i in range(0, len(customers), block_customers)]
 
     def answer(block: list[Any]) -> pa.Table:
-        return to_arrow(estimator.predict(known, as_of=as_of, customers=block, kind=kind, k=k))
+        own = known.of(block)  # everybody's orders would be coded anew for each block
+        return to_arrow(estimator.predict(own, as_of=as_of, customers=block, kind=kind, k=k))
 
     inputs = {"orders": digest_of(known), "block_customers": block_customers}
     return Histories(inputs, orders.catalog, blocks, answer)

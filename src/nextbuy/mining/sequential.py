@@ -14,6 +14,7 @@ from nextbuy.mining.links import Mined, frequent, mine
 from nextbuy.mining.parameters import Parameters, check_whole
 from nextbuy.mining.purchase_log import PurchaseLog
 from nextbuy.mining.seasons import seasonal_days
+from nextbuy.mining.shared import parted
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import take, to_frame, to_table
 from nextbuy.orders.table import check_orders, codes_of
@@ -54,6 +55,8 @@ class SequentialRules(Parameters):
         "item", or a column of the catalog such as "category".
     antecedents, consequents : sequence of ids or None
         Report only rules between these. The null is still estimated from all pairs. Unknown ids are refused.
+    n_jobs : int, default 1
+        Processes that count; they share the purchases in memory-mapped files. The result is the same for any number.
 
     Attributes
     ----------
@@ -100,6 +103,7 @@ class SequentialRules(Parameters):
         level: str = "item",
         antecedents: Sequence[Any] | None = None,
         consequents: Sequence[Any] | None = None,
+        n_jobs: int = 1,
     ) -> None:
         self.window_days = window_days
         self.min_followed = min_followed
@@ -110,6 +114,7 @@ class SequentialRules(Parameters):
         self.level = level
         self.antecedents = antecedents
         self.consequents = consequents
+        self.n_jobs = n_jobs
 
     def fit(self, orders: Orders, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
         """Count, estimate the null, test every pair, tabulate the lags of the rules that pass.
@@ -175,17 +180,18 @@ class SequentialRules(Parameters):
         assert log is not None
         events, kept = self._events(log)
         self.item_ids_ = take(log.item_ids, kept)
-        self.mined_ = mine(
-            events,
-            window_days=self.window_days,
-            min_followed=self.min_followed,
-            min_customers=self.min_customers,
-            fdr=self.fdr,
-            occurrence=self.occurrence,
-            burn_in_days=self.burn_in_days,
-            antecedents=self._asked("antecedents", log),
-            consequents=self._asked("consequents", log),
-        )
+        with parted(events, n_jobs=self.n_jobs) as parts:
+            self.mined_ = mine(
+                parts,
+                window_days=self.window_days,
+                min_followed=self.min_followed,
+                min_customers=self.min_customers,
+                fdr=self.fdr,
+                occurrence=self.occurrence,
+                burn_in_days=self.burn_in_days,
+                antecedents=self._asked("antecedents", log),
+                consequents=self._asked("consequents", log),
+            )
         leaf, group = (_codes(column, kept) for column in (log.leaf, log.group))
         a, b = self.mined_.antecedent, self.mined_.consequent
         same_leaf, same_group = ((kin[a] >= 0) & (kin[a] == kin[b]) for kin in (leaf, group))
@@ -207,7 +213,7 @@ class SequentialRules(Parameters):
         check_orders(orders, need="Sequences need to know who bought")
         if self.occurrence not in ("first", "any"):
             raise InputError(f"occurrence={self.occurrence!r} is not known. Try occurrence='first' or 'any'.")
-        for name in ("window_days", "min_followed", "min_customers"):
+        for name in ("window_days", "min_followed", "min_customers", "n_jobs"):
             check_whole(name, getattr(self, name), least=1)
         check_whole("burn_in_days", self.burn_in_days, least=0)
         if self.fdr is not None and not (isinstance(self.fdr, (int, float)) and 0 < self.fdr <= 1):

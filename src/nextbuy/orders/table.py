@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from copy import copy
 from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -224,7 +225,17 @@ class Orders:
     def before(self, as_of: Moment) -> Orders:
         """Give what was known at `as_of`: orders strictly before it, less the returns before it."""
         moment = to_us(as_of)
-        return self if moment == self.known_before else self._with(known_before=moment)
+        if moment == self.known_before:
+            return self
+        lines = self._lines
+        latest = max(lines.time.max(initial=0), lines.return_time.max(initial=0))
+        if (
+            self.known_before is None and moment > latest and len(self)
+        ):  # the same lines: nothing is sorted anew
+            same = copy(self)
+            same.known_before = moment
+            return same
+        return self._with(known_before=moment)
 
     def of(self, customers: Sequence[Any]) -> Orders:
         """Give the orders of some customers, by their ids; unknown ids are passed over."""

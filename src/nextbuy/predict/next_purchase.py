@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import fields
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -12,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from nextbuy.mining.exposures import Purchases, purchases
 from nextbuy.mining.parameters import check_whole
-from nextbuy.mining.parts import Listed, split
+from nextbuy.mining.shared import parted, spread
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import DAY_US, ROWS, to_frame
 from nextbuy.orders.table import Orders, check_orders, codes_of, to_us
@@ -58,8 +60,8 @@ class NextPurchase(BaseEstimator):
     random_state : int, default 0
         Seed of the sampling of negative examples.
     n_jobs : int, default 1
-        Threads for boosting; the result is the same for any number. More than one helps only on a quiet machine:
-        the threads wait for each other busily.
+        Processes that count and answer, and threads that boost; the result is the same for any number. They share the
+        orders in memory-mapped temporary files.
 
     Attributes
     ----------
@@ -124,21 +126,22 @@ class NextPurchase(BaseEstimator):
         self.item_ids_, self.customer_ids_ = orders.item_ids, orders.customer_ids
         self.backend_ = orders.backend
         self._labels = Labels(orders.item_ids, item_names, names)
-        timelines = Listed(split(events)).each(Timeline.of).kept()
-        self.learned_ = learn(
-            timelines,
-            self._cut,
-            start=events.start,
-            n_customers=events.n_customers,
-            horizon_days=self.horizon_days,
-            window_days=self.window_days,
-            category=category,
-            durable=durable,
-            substitutes=substitute_groups(orders),
-            random_state=self.random_state,
-            n_jobs=self.n_jobs,
-        )
-        self._crowd = Crowd.of(timelines, self._cut, self.learned_.sources.ease)
+        with parted(events, n_jobs=self.n_jobs) as parts:
+            timelines = parts.each(Timeline.of).kept()
+            self.learned_ = learn(
+                timelines,
+                self._cut,
+                start=events.start,
+                n_customers=events.n_customers,
+                horizon_days=self.horizon_days,
+                window_days=self.window_days,
+                category=category,
+                durable=durable,
+                substitutes=substitute_groups(orders),
+                random_state=self.random_state,
+                n_jobs=self.n_jobs,
+            )
+            self._crowd = Crowd.of(timelines, self._cut, self.learned_.sources.ease)
         self._finish()
         return self
 
@@ -146,6 +149,7 @@ class NextPurchase(BaseEstimator):
         check_orders(orders, need="Predictions need to know who bought")
         check_whole("horizon_days", self.horizon_days, least=1)
         check_whole("window_days", self.window_days, least=1)
+        check_whole("n_jobs", self.n_jobs, least=1)
         if self.language not in languages():
             raise InputError(f"language={self.language!r} is not known. Try one of {', '.join(languages())}.")
 
@@ -211,16 +215,39 @@ class NextPurchase(BaseEstimator):
             events, ids = of_customers(events, ids, customers)
         cut = self._cut_of(as_of, given)
         backend = self.backend_ if given is None else given.backend
-        made: list[Any] = []
-        for start in range(0, max(events.n_customers, 1), BLOCK):
-            history = Timeline.of(events.between(start, start + BLOCK)).before(cut)
-            names = ids.slice(start, BLOCK)
-            columns = self._columns(history, names, self._rank(history, items, exclude, kind, k))
-            if backend == ROWS:
-                made += as_rows(columns)
-            else:
-                made.append(as_table(columns, customer_ids=names, item_ids=self.item_ids_))
-        return made if backend == ROWS else to_frame(pa.concat_tables(made), backend)
+        asked = {
+            "cut": cut,
+            "items": items,
+            "exclude": exclude,
+            "kind": kind,
+            "k": k,
+            "as_dicts": backend == ROWS,
+        }
+        n_jobs = self.n_jobs if events.n_customers > BLOCK else 1
+        answer = partial(NextPurchase._answer, self if n_jobs == 1 else self._alone(), asked)
+        blocks = (
+            partial(answer, events.between(at, at + BLOCK), ids.slice(at, BLOCK))
+            for at in range(0, max(events.n_customers, 1), BLOCK)
+        )
+        made = spread(blocks, n_jobs=n_jobs)
+        if backend == ROWS:
+            return [row for rows in made for row in rows]
+        return to_frame(pa.concat_tables(made), backend)
+
+    def _alone(self) -> Self:
+        """The same model without what others bought, to be sent elsewhere."""
+        alone = copy(self)
+        alone.__dict__ |= dict.fromkeys(("_orders", "_events", "customer_ids_", "_earlier"))
+        return alone
+
+    def _answer(self, asked: dict[str, Any], events: Purchases, ids: pa.Array) -> Any:
+        """Answer for one block of customers: an arrow table, or a list of dicts."""
+        history = Timeline.of(events).before(asked["cut"])
+        ranking = self._rank(history, *(asked[name] for name in ("items", "exclude", "kind", "k")))
+        columns = self._columns(history, ids, ranking)
+        if asked["as_dicts"]:
+            return as_rows(columns)
+        return as_table(columns, customer_ids=ids, item_ids=self.item_ids_)
 
     def explain(self, customer: Any, item: Any, *, as_of: Any = None) -> Explanation:
         """Say what speaks for one customer buying one item.
