@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import mmap
 import subprocess
 import sys
@@ -13,6 +15,7 @@ import pytest
 
 import nextbuy as nb
 from nextbuy.storage import read_manifest
+from nextbuy.storage.manifest import seal
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +114,17 @@ def test_large_files_are_mapped(saved):
         while isinstance(base, np.ndarray):
             base = base.base
         assert isinstance(base.obj, mmap.mmap)
+
+
+@pytest.mark.parametrize("name", ["ease.indices.npy", "ease.indptr.npy", "events.item.npy"])
+def test_codes_that_point_elsewhere_are_refused(model, tmp_path, name):
+    """A stranger's model whose codes lie outside of its arrays is refused before compiled code follows them."""
+    place = nb.save(model, tmp_path / "model")
+    values = np.load(place / name)
+    np.save(place / name, np.where(np.arange(len(values)) % 7 == 3, 2**30, values).astype(values.dtype))
+    content, raw = json.loads((place / "manifest.json").read_bytes()), (place / name).read_bytes()
+    content.pop("checksum")
+    content["files"][name] = {"sha256": hashlib.sha256(raw).hexdigest(), "bytes": len(raw)}
+    (place / "manifest.json").write_bytes(seal(content))
+    with pytest.raises(nb.InputError, match=r"cannot be used|codes of items beyond"):
+        nb.load(place).predict(k=1)

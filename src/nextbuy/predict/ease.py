@@ -107,7 +107,9 @@ class Ease:
     def from_state(cls, state: dict[str, Any]) -> Self:
         """Rebuild from `state`."""
         n = len(state["indptr"]) - 1
-        return cls(sparse.csr_array((state["data"], state["indices"], state["indptr"]), shape=(n, n)))
+        weights = sparse.csr_array((state["data"], state["indices"], state["indptr"]), shape=(n, n))
+        weights.check_format(full_check=True)  # scipy writes to wherever an index points
+        return cls(weights)
 
 
 def _count_buyers(timeline: Timeline, *, cut: int) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from nextbuy.mining.parts import Whole
+from nextbuy.orders.errors import InputError
 from nextbuy.orders.lines import sorted_rows
 
 if TYPE_CHECKING:
@@ -112,6 +113,11 @@ class History:
 
     def matrix(self, weight: NDArray[np.float64]) -> sparse.csr_array:
         """Customers by items, sparse, holding `weight` of each pair."""
+        if len(self.item) and not 0 <= self.item.min() <= self.item.max() < self.n_items:
+            raise InputError(  # a model from a stranger: scipy would write to wherever a code points
+                f"The purchases hold codes of items beyond the {self.n_items:,} items of the model. It was not stored "
+                "by nextbuy: fit one anew."
+            )
         offsets = np.searchsorted(self.customer, np.arange(self.n_customers + 1))
         return sparse.csr_array((weight, self.item, offsets), shape=(self.n_customers, self.n_items))
 
