@@ -265,3 +265,24 @@ def test_who_is_called_about_a_bathtub_hears_of_the_bathroom(sample_orders):
     assert set(calls.project) == {bathroom}
     mine = now[now.project == bathroom].set_index("customer_id").missing
     assert all(row.missing == ", ".join(mine[row.customer_id]) for row in calls.itertuples())
+
+
+@pytest.mark.parametrize("name", ["braze", "dynamic_yield"])
+def test_no_adapter_writes_a_formula(name):
+    """An item called =HYPERLINK(...), a customer called @SUM(1) and a tab before them are text; numbers stay ids."""
+    plan = hand_made()
+    offers = plan.offers_table
+    for column, values in (
+        ("item_name", ["=HYPERLINK(1)", "x", "\t=1", "x"]),
+        ("customer_id", ["@SUM(1)", "x", "+359 88", "x"]),
+        ("category", ["+1+cmd|' /C calc'!A0", "x", "-5", "x"]),
+    ):
+        offers = offers.set_column(offers.column_names.index(column), column, pa.array(values))
+    made = OfferPlan(offers, plan.suppressed_table, "pandas", "run", (), FACTS)
+    text = ADAPTERS[name][1](made).decode("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row if cell]
+    assert not [c for c in cells if c[0] in "=@\t\r\n"]
+    signed = [c for c in cells if c[0] in "+-"]
+    assert {"+359 88"} <= set(signed) or name == "dynamic_yield"
+    assert all(set(c[1:]) <= set("0123456789 .e-") for c in signed)
+    assert "'=HYPERLINK(1)" in cells

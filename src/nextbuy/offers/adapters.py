@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from nextbuy.cells import harmless
 from nextbuy.orders.errors import InputError, nearest
 
 if TYPE_CHECKING:
@@ -204,7 +205,9 @@ def _lines(rows: Iterable[Any]) -> bytes:
 
 
 def _csv(table: pa.Table) -> bytes:
-    # ids are written as they are: no apostrophe before a +, which would make another id of it
+    # an id such as +359 88 stays what it is: an apostrophe would make another one of it
+    columns = [harmless(c, numbers=True) if pa.types.is_string(c.type) else c for c in table.columns]
+    table = pa.table(columns, names=table.column_names)
     sink = io.BytesIO()
     csv.write_csv(table, sink, csv.WriteOptions(quoting_style="needed"))
     return sink.getvalue()

@@ -40,6 +40,11 @@ class Timeline(Whole):
     @classmethod
     def of(cls, events: Purchases) -> Timeline:
         """Sort the events by pair and number every customer's order days."""
+        if len(events.item) and not 0 <= events.item.min() <= events.item.max() < events.n_items:
+            raise InputError(  # a model from a stranger: compiled code would write to wherever a code points
+                f"The purchases hold codes of items beyond the {events.n_items:,} items of the model. It was not "
+                "stored by nextbuy: fit one anew."
+            )
         new_customer = np.ones(len(events.day), dtype=bool)
         new_customer[1:] = events.customer[1:] != events.customer[:-1]
         new_day = new_customer.copy()
@@ -113,11 +118,6 @@ class History:
 
     def matrix(self, weight: NDArray[np.float64]) -> sparse.csr_array:
         """Customers by items, sparse, holding `weight` of each pair."""
-        if len(self.item) and not 0 <= self.item.min() <= self.item.max() < self.n_items:
-            raise InputError(  # a model from a stranger: scipy would write to wherever a code points
-                f"The purchases hold codes of items beyond the {self.n_items:,} items of the model. It was not stored "
-                "by nextbuy: fit one anew."
-            )
         offsets = np.searchsorted(self.customer, np.arange(self.n_customers + 1))
         return sparse.csr_array((weight, self.item, offsets), shape=(self.n_customers, self.n_items))
 

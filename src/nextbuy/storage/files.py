@@ -9,6 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from nextbuy.atomic import atomic
+from nextbuy.cells import harmless
 
 if TYPE_CHECKING:
     import os
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 20
 _DAYS = ("date", "_on", "_start", "_end", "_from", "_until", "_before")  # columns of whole days
-_RISKY = r"^[=+\-@\t\r]"  # what a spreadsheet takes for a formula
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
@@ -72,8 +72,8 @@ def write_csv(
     """Write tables of one schema as one CSV file, whole or not at all.
 
     UTF-8 with a header; days as 2026-06-01 (columns named ...date, ..._on, ..._start, ..._end, ..._from, ..._until,
-    ..._before), other times as 2026-06-01T13:05:00; unknown values empty; a text that begins with = + - @ gets a
-    leading apostrophe, so that no spreadsheet runs it.
+    ..._before), other times as 2026-06-01T13:05:00; unknown values empty; a text that begins with = + - @, a tab or
+    a line break gets a leading apostrophe, so that no spreadsheet runs it.
 
     Parameters
     ----------
@@ -122,9 +122,7 @@ def plain_text(table: pa.Table) -> pa.Table:
                 column.cast(pa.timestamp("s"), safe=False), "%Y-%m-%d" if is_day else "%Y-%m-%dT%H:%M:%S"
             )
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            column = column.cast(pa.string())  # one width of text: the join below takes no two
-            risky = pc.match_substring_regex(column, _RISKY)
-            column = pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
+            column = harmless(column)
         columns[name] = column
     return pa.table(columns)
 
