@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nextbuy.orders.columns import DEFAULTS
@@ -38,36 +39,29 @@ def read_plain(lines: Sequence[Mapping[str, Any]], before: int) -> PlainLines | 
     2026-03-01 or 2026-03-01T10:30:00, a return, two customers, no line left, columns of other names): the lines are for
     `read_orders` then. Otherwise the same is read as there, in a hundredth of the time.
     """
-    first: Any = lines[0].get(CUSTOMER) if lines else None
-    kind = type(lines[0].get(ITEM)) if lines else None
-    if not _is_plain(first) or kind not in {str, int}:
+    try:
+        customers, items = [line[CUSTOMER] for line in lines], [line[ITEM] for line in lines]
+        times, pieces = [line[TIME] for line in lines], [line.get(QUANTITY, 1) for line in lines]
+    except KeyError:
         return None
-    days: list[int] = []
-    items: list[Any] = []
-    moments: dict[Any, int] = {}
-    for line in lines:
-        customer, item, time = line.get(CUSTOMER), line.get(ITEM), line.get(TIME)
-        quantity = line.get(QUANTITY, 1)
-        if customer != first or type(customer) is not type(first) or type(item) is not kind:
-            return None
-        if (
-            type(quantity) not in {int, float}
-            or not 0 <= quantity < _MOST
-            or type(time) not in {str, datetime}
-        ):
-            return None
-        if (moment := moments.get(time)) is None:
-            moment = moments[time] = _moment(time)  # type: ignore[arg-type] # its type was just looked at
-        if moment < _1980:
-            return None
-        if moment < before:
-            days.append(moment // DAY_US)
-            items.append(item)
-    if not days or not all(map(_is_plain, set(items))) or len({type(t) for t in moments}) > 1:
+    kinds = [set(map(type, column)) for column in (customers, items, times)]
+    if [len(k) for k in kinds] != [1, 1, 1] or not kinds[1] <= {str, int} or not kinds[2] <= {str, datetime}:
         return None
-    return PlainLines(first, days, items)
+    if not set(map(type, pieces)) <= {int, float} or not all(0 <= n < _MOST for n in set(pieces)):
+        return None
+    if len(set(customers)) > 1 or not _is_plain(customers[0]) or not all(map(_is_plain, set(items))):
+        return None
+    moments = {time: _moment(time) for time in set(times)}
+    if min(moments.values()) < _1980:
+        return None
+    day = {time: moment // DAY_US for time, moment in moments.items() if moment < before}
+    if len(day) < len(moments):
+        items = [item for item, time in zip(items, times, strict=True) if time in day]
+        times = [time for time in times if time in day]
+    return PlainLines(customers[0], [day[time] for time in times], items) if times else None
 
 
+@lru_cache(maxsize=1 << 16, typed=True)
 def _is_plain(one_id: Any) -> bool:
     """Say whether an id is kept as it is, whatever the others look like."""
     if type(one_id) is int:

@@ -7,7 +7,7 @@ import re
 from copy import copy
 from dataclasses import fields
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,10 @@ _DAY_OR_MONTH_FIRST = re.compile(r"\s*\d{1,2}[./-]\d{1,2}[./-]\d{2,4}")
 
 def to_us(moment: Any, *, name: str = "as_of") -> int:
     """Microseconds since 1970-01-01 UTC of a date, datetime or ISO string; no zone means UTC."""
+    return _text_to_us(moment, name) if type(moment) is str else _any_to_us(moment, name)
+
+
+def _any_to_us(moment: Any, name: str) -> int:
     import pandas as pd
 
     if isinstance(moment, (int, float)) or (isinstance(moment, str) and _DAY_OR_MONTH_FIRST.match(moment)):
@@ -48,6 +52,9 @@ def to_us(moment: Any, *, name: str = "as_of") -> int:
         stamp = stamp.tz_convert("UTC").tz_localize(None)
     # Timestamp.value is in nanoseconds whatever the unit
     return int(stamp.as_unit("us").asm8.astype(np.int64))
+
+
+_text_to_us = lru_cache(maxsize=1024)(_any_to_us)  # a service is asked as of one day many times
 
 
 def _whole(one_id: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,14 +13,11 @@ from nextbuy.predict.triggers import Links, Triggers, running
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from scipy import sparse
 
     from nextbuy.predict.history import History
     from nextbuy.predict.items import Items
 
-BLOCK = 512  # customers scored at once: block x items floats
 BY_SIMILARITY, BY_POPULARITY = 80, 40
-CATEGORY_ITEMS = 5
 
 
 @dataclass(frozen=True)
@@ -64,28 +61,22 @@ class Sources:
     horizon_days: int
 
 
-def _blocks(x: sparse.csr_array, ease: Ease) -> Any:
-    for start in range(0, x.shape[0], BLOCK):
-        stop = min(start + BLOCK, x.shape[0])
-        yield start, stop, ease.scores(x[start:stop])
-
-
 def repeat_candidates(history: History, sources: Sources) -> Candidates:
     """Every item a customer bought before, durables left out."""
     h = history
     columns = pair_columns(h, sources.items, horizon_days=sources.horizon_days)
     similar = np.zeros(len(h), np.float32)
-    offsets = np.searchsorted(h.customer, np.arange(h.n_customers + 1))
-    for start, stop, scores in _blocks(Ease.recent(h), sources.ease):
-        rows = slice(offsets[start], offsets[stop])
-        similar[rows] = scores[h.customer[rows] - start, h.item[rows]]
+    for block, rows, scores in sources.ease.scores(h, Ease.recent(h)):
+        similar[rows] = scores[h.customer[rows] - block.start, h.item[rows]]
     columns |= {
         "similar": similar,
         "similar_rank": rank_within(h.customer, similar).astype(np.float32),
     }
     columns |= customer_columns(h, h.customer) | sources.items.columns(h.item)
     keep = np.flatnonzero(~sources.items.durable[h.item])
-    features = stack({name: column[keep] for name, column in columns.items()})
+    features = stack(columns)
+    if len(keep) < len(h):
+        features = features.T.take(keep, axis=1).T
     none = np.full((len(keep), 2), -1, np.int64)
     return Candidates(
         h.customer[keep].astype(np.int64),
@@ -114,15 +105,14 @@ def new_candidates(
         for links in sources.links
     )
     by_item, by_category = _expand(fired, sources, n)
-    popular = np.argsort(-items.share_21, kind="stable")[: 2 * BY_POPULARITY]
-    offsets = np.searchsorted(h.customer, np.arange(h.n_customers + 1))
+    popular = items.selling[: 2 * BY_POPULARITY]
     keys, similar = [], []
     everybody = np.zeros(0, np.int64) if also is None else also
     asked = (np.arange(h.n_customers)[:, None] * n + everybody[None, :]).ravel()
     wanted = np.unique(np.concatenate([by_item[0], by_category[0], asked]))
     bounds = np.searchsorted(wanted, np.arange(h.n_customers + 1) * n)
-    for start, stop, scores in _blocks(Ease.matrix(h), sources.ease):
-        rows = slice(offsets[start], offsets[stop])
+    for block, rows, scores in sources.ease.scores(h, Ease.taste(h)):
+        start, stop = block.start, block.stop
         owned = (h.customer[rows] - start, h.item[rows])
         scores[owned] = -np.inf
         most = min(BY_SIMILARITY, h.n_items)
@@ -172,7 +162,7 @@ def _expand(
     for triggers, links in zip(fired, sources.links, strict=True):
         rows = np.arange(len(triggers.customer))
         if links.by_category:
-            items = _best_of_category(sources.items)
+            items = sources.items.best_of_category
             key = (triggers.customer[:, None] * n + items[triggers.consequent]).ravel()
             good = (items[triggers.consequent] >= 0).ravel()
             rows = np.repeat(rows, items.shape[1])[good]
@@ -182,29 +172,6 @@ def _expand(
         by = np.argsort(key, kind="stable")
         out[links.by_category] = (key[by], rows[by])
     return out[False], out[True]
-
-
-def _best_of_category(items: Items) -> NDArray[np.int64]:
-    """The items of each category that sell best now: (categories, CATEGORY_ITEMS), padded with -1."""
-    many = int(items.category.max(initial=-1)) + 1
-    table = np.full((many, CATEGORY_ITEMS), -1, np.int64)
-    by = np.lexsort((-items.buyers, -items.share_60, items.category))
-    by = by[items.category[by] >= 0]
-    category = items.category[by]
-    place = np.arange(len(by)) - np.searchsorted(category, category)
-    first = place < CATEGORY_ITEMS
-    table[category[first], place[first]] = by[first]
-    return table
-
-
-def category_share(items: Items) -> NDArray[np.float32]:
-    """Share of each item in the recent sales of its category."""
-    weight = items.share_60 + 1e-3 * items.buyers / max(float(items.buyers.sum()), 1.0) + 1e-9
-    known = items.category >= 0
-    total = np.bincount(items.category[known], weight[known])
-    return np.where(known, weight / total[np.where(known, items.category, 0)] if len(total) else 0, 0).astype(
-        np.float32
-    )
 
 
 def _look_up(key: NDArray, known: NDArray, rows: NDArray) -> NDArray[np.int64]:
@@ -224,7 +191,7 @@ def _new_columns(
     items = sources.items
     hazard = np.zeros((2, len(customer)), np.float32)
     total, since = hazard.copy(), np.full((2, len(customer)), np.nan, np.float32)
-    share = category_share(items)[item]
+    share = items.category_share[item]
     for triggers, links in zip(fired, sources.links, strict=True):
         side = int(links.by_category)
         rows = trigger[:, side]

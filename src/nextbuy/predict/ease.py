@@ -12,6 +12,8 @@ from scipy import linalg, sparse
 from nextbuy.mining.parts import GRAIN, in_grains
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from nextbuy.mining.parts import Parts
@@ -21,6 +23,7 @@ HALF_LIFE_DAYS = 180.0  # tastes last: with 60 days a tenth of the new items is 
 RECENT_HALF_LIFE_DAYS = 60.0
 RIDGE = 300.0
 COARSE = float(np.sqrt(GRAIN))  # a product of two is whole in grains
+BLOCK = 512  # customers scored at once: block x items floats
 NEIGHBOURS = 100  # weights kept per item; more of them change no figure (docs/decisions)
 
 
@@ -64,38 +67,71 @@ class Ease:
         return cls(sparse.csr_array((values, (items[row], items[column])), shape=(n, n)))
 
     @staticmethod
-    def matrix(history: History) -> sparse.csr_array:
-        """Customers by items: decayed purchase days, at most one, so that taste counts and not amount."""
-        return history.matrix(np.minimum(history.decayed(HALF_LIFE_DAYS), 1.0).astype(np.float32))
+    def taste(history: History) -> NDArray[np.float32]:
+        """Decayed purchase days of each pair, at most one, so that taste counts and not amount."""
+        return np.minimum(history.decayed(HALF_LIFE_DAYS), 1.0).astype(np.float32)
 
     @staticmethod
-    def recent(history: History) -> sparse.csr_array:
-        """Customers by items: what they bought lately and often, for items that come again."""
-        return history.matrix(np.minimum(history.decayed(RECENT_HALF_LIFE_DAYS), 3.0).astype(np.float32))
+    def recent(history: History) -> NDArray[np.float32]:
+        """What customers bought lately and often, for items that come again: a number of each pair."""
+        return np.minimum(history.decayed(RECENT_HALF_LIFE_DAYS), 3.0).astype(np.float32)
 
-    def scores(self, x: sparse.csr_array) -> NDArray[np.float32]:
-        """Score a block of customers: dense (customers, items)."""
-        scores: NDArray[np.float32] = (x @ self.weights).toarray()
-        return scores
+    def scores(
+        self, history: History, weight: NDArray[np.float32]
+    ) -> Iterator[tuple[slice, slice, NDArray[np.float32]]]:
+        """Score all items for every customer, `weight` of each owned pair, block by block.
+
+        Yields
+        ------
+        slice, slice, ndarray of float32
+            The customers of the block, their pairs in `history`, and (customers, items).
+        """
+        h = history
+        offsets = np.searchsorted(h.customer, np.arange(h.n_customers + 1))
+        if h.n_customers == 1:  # scipy takes longer to prepare the product than to make it
+            yield slice(0, 1), slice(0, len(h)), self._of_one(h.item, weight)
+            return
+        x = sparse.csr_array((weight, h.item, offsets), shape=(h.n_customers, h.n_items))
+        for start in range(0, h.n_customers, BLOCK):
+            stop = min(start + BLOCK, h.n_customers)
+            made = (x[start:stop] @ self.weights).toarray()
+            yield slice(start, stop), slice(offsets[start], offsets[stop]), made
+
+    def _of_one(self, item: NDArray, weight: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Score all items for one customer; the sums are made in the order in which the product makes them."""
+        entry, many = _entries(self.weights, item)
+        out = np.zeros(self.weights.shape[1], np.float32)
+        np.add.at(out, self.weights.indices[entry], np.repeat(weight, many) * self.weights.data[entry])
+        return out[None, :]
 
     @cached_property
     def by_scored(self) -> sparse.csr_array:
         """The weights with a row for each item to score."""
         return self.weights.T.tocsr()
 
-    def strongest(self, x: sparse.csr_array, row: NDArray, item: NDArray) -> NDArray[np.int64]:
-        """Give the owned item that speaks most for `item`, for each (row of x, item); -1 where none does."""
-        out = np.full(len(item), -1, np.int64)
-        for start in range(0, len(item), 20_000):
-            part = slice(start, start + 20_000)
-            share = sparse.csr_array(x[row[part]].multiply(self.by_scored[item[part]])).tocoo()
-            line, owned = share.coords
-            by = np.lexsort((owned, -share.data, line))
-            first = np.ones(len(by), dtype=bool)
-            first[1:] = line[by][1:] != line[by][:-1]
-            best = by[first]
-            best = best[share.data[best] > 0]
-            out[start + line[best]] = owned[best]
+    def strongest(self, history: History, customer: NDArray, item: NDArray) -> NDArray[np.int64]:
+        """Give the owned item that speaks most for `item`, for each (customer, item); -1 where none does.
+
+        `customer` rises.
+        """
+        h, out = history, np.full(len(item), -1, np.int64)
+        weight = self.taste(h)
+        for start in range(0, h.n_customers, BLOCK):
+            rows = slice(*np.searchsorted(customer, (start, start + BLOCK)))
+            if rows.start == rows.stop:
+                continue
+            own = slice(*np.searchsorted(h.customer, (start, start + BLOCK)))
+            owned = np.zeros((min(BLOCK, h.n_customers - start), h.n_items), np.float32)
+            owned[h.customer[own] - start, h.item[own]] = weight[own]
+            entry, many = _entries(self.by_scored, item[rows])
+            line = np.repeat(np.arange(len(many)), many)
+            other = self.by_scored.indices[entry]
+            share = owned[customer[rows][line] - start, other] * self.by_scored.data[entry]
+            best = np.zeros(len(many), np.float32)
+            np.maximum.at(best, line, share)
+            # of equal ones the lowest code: the first, since the others rise
+            found = np.flatnonzero((share == best[line]) & (share > 0))[::-1]
+            out[rows.start + line[found]] = other[found]
         return out
 
     def state(self) -> dict[str, Any]:
@@ -110,6 +146,14 @@ class Ease:
         weights = sparse.csr_array((state["data"], state["indices"], state["indptr"]), shape=(n, n))
         weights.check_format(full_check=True)  # scipy writes to wherever an index points
         return cls(weights)
+
+
+def _entries(matrix: sparse.csr_array, rows: NDArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Give where the entries of some rows of a sparse matrix stand, row after row, and how many each has."""
+    low = matrix.indptr[rows]
+    many = matrix.indptr[rows + 1] - low
+    first = np.repeat(low - (np.cumsum(many) - many), many)
+    return np.arange(len(first)) + first, many
 
 
 def _count_buyers(timeline: Timeline, *, cut: int) -> NDArray[np.int64]:

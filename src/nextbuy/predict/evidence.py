@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nextbuy.mining.measures import wilson_interval
-from nextbuy.predict.ease import Ease
 from nextbuy.predict.triggers import FIGURES
 from nextbuy.timing.repurchase import remaining, rhythm
 from nextbuy.timing.windows import best_windows
@@ -203,7 +202,7 @@ def _similar(
     item: NDArray[np.int64],
 ) -> None:
     """Rows for which an owned item speaks: bought by the same customers, or in the same orders."""
-    owned = sources.ease.strongest(Ease.matrix(h), customer, item)
+    owned = sources.ease.strongest(h, customer, item)
     rows = np.flatnonzero(owned >= 0)
     trigger, item = owned[rows], item[rows]
     both, same_day = crowd.together(trigger, item)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nextbuy.orders.lines import changes
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -115,16 +117,22 @@ def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[s
 def rank_within(group: NDArray, value: NDArray) -> NDArray[np.int64]:
     """Rank of each value within its group (sorted), 0 for the highest; ties to the earlier row."""
     by = np.lexsort((-value, group))
-    new = np.ones(len(group), dtype=bool)
-    new[1:] = group[1:] != group[:-1]
-    starts = np.flatnonzero(new)
+    new = changes(group)
     rank = np.empty(len(group), np.int64)
-    rank[by] = np.arange(len(group)) - np.repeat(starts, np.diff(np.append(starts, len(group))))
+    rank[by] = place_within(new)
     return rank
 
 
+def place_within(new: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Count the rows of each group from 0; `new` marks where groups begin."""
+    places: NDArray[np.int64] = np.arange(len(new)) - new.nonzero()[0][new.cumsum() - 1]
+    return places
+
+
 def stack(columns: dict[str, NDArray]) -> NDArray[np.float32]:
-    """Put columns side by side; what is unknown becomes -1 (a column of nothing but NaN stops scikit-learn 1.9)."""
-    matrix: NDArray[np.float32] = np.column_stack(list(columns.values())).astype(np.float32)
-    np.nan_to_num(matrix, copy=False, nan=-1.0)
-    return matrix
+    """Put columns side by side, each in one piece; what is unknown becomes -1 (scikit-learn 1.9 stops at all NaN)."""
+    matrix = np.empty((len(columns), len(next(iter(columns.values())))), np.float32)
+    for row, column in zip(matrix, columns.values(), strict=True):
+        row[:] = column
+    matrix[np.isnan(matrix)] = -1.0
+    return matrix.T

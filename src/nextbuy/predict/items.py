@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from nextbuy.predict.history import Timeline
 
 RECENT_DAYS = (7, 21, 60)
+CATEGORY_ITEMS = 5
 YEAR = 365
 
 
@@ -148,23 +150,52 @@ class Items:
             orders_per_day=float(counts.visits / max(counts.known_days, 1)),
         )
 
+    @cached_property
+    def _figures(self) -> dict[str, NDArray[np.float32]]:
+        trend = np.log((self.share_21 / 21 + 1e-5) / (self.share_60 / 60 + 1e-5))
+        columns = {
+            "item_share_7": self.share_7,
+            "item_share_21": self.share_21,
+            "item_share_60": self.share_60,
+            "item_trend": trend,
+            "item_season": self.season,
+            "item_newcomers": self.newcomers,
+            "item_buyers": self.buyers,
+            "item_repeat_share": self.intervals.repeat_share,
+            "item_interval": self.intervals.mean,
+        }
+        return {name: column.astype(np.float32) for name, column in columns.items()}
+
     def columns(self, item: NDArray) -> dict[str, NDArray]:
         """Features of `item`, one row each."""
-        trend = np.log((self.share_21 / 21 + 1e-5) / (self.share_60 / 60 + 1e-5))
-        return {
-            name: column[item].astype(np.float32)
-            for name, column in {
-                "item_share_7": self.share_7,
-                "item_share_21": self.share_21,
-                "item_share_60": self.share_60,
-                "item_trend": trend,
-                "item_season": self.season,
-                "item_newcomers": self.newcomers,
-                "item_buyers": self.buyers,
-                "item_repeat_share": self.intervals.repeat_share,
-                "item_interval": self.intervals.mean,
-            }.items()
-        }
+        return {name: column[item] for name, column in self._figures.items()}
+
+    @cached_property
+    def selling(self) -> NDArray[np.int64]:
+        """Items by how many customers bought them in the last 21 days, most first."""
+        return np.argsort(-self.share_21, kind="stable")
+
+    @cached_property
+    def category_share(self) -> NDArray[np.float32]:
+        """Share of each item in the recent sales of its category."""
+        weight = self.share_60 + 1e-3 * self.buyers / max(float(self.buyers.sum()), 1.0) + 1e-9
+        known = self.category >= 0
+        total = np.bincount(self.category[known], weight[known])
+        share = np.where(known, weight / total[np.where(known, self.category, 0)] if len(total) else 0, 0)
+        return share.astype(np.float32)
+
+    @cached_property
+    def best_of_category(self) -> NDArray[np.int64]:
+        """The items of each category that sell best now: (categories, CATEGORY_ITEMS), padded with -1."""
+        many = int(self.category.max(initial=-1)) + 1
+        table = np.full((many, CATEGORY_ITEMS), -1, np.int64)
+        by = np.lexsort((-self.buyers, -self.share_60, self.category))
+        by = by[self.category[by] >= 0]
+        category = self.category[by]
+        place = np.arange(len(by)) - np.searchsorted(category, category)
+        first = place < CATEGORY_ITEMS
+        table[category[first], place[first]] = by[first]
+        return table
 
     def state(self) -> dict[str, Any]:
         """Everything as flat arrays and numbers."""

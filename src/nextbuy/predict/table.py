@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from nextbuy.orders.frames import dates, to_table
 from nextbuy.orders.lines import changes
+from nextbuy.predict.features import place_within
 from nextbuy.predict.reasons import reason_texts
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ def rank(heads: list[tuple[Candidates, NDArray[np.float64]]], allowed: NDArray[n
     )
     use = np.flatnonzero(allowed[item]) if len(item) else np.zeros(0, np.int64)
     by = use[np.lexsort((item[use], head[use], -probability[use], customer[use]))]
-    starts = np.flatnonzero(changes(customer[by]))
-    place = np.arange(len(by)) - np.repeat(starts, np.diff(np.append(starts, len(by)))) + 1
+    place = place_within(changes(customer[by])) + 1
     first = place <= k
     by, place = by[first], place[first]
     parts = []
