@@ -122,7 +122,7 @@ def from_lines(
     same = (c[1:] == c[:-1]) & (i[1:] == i[:-1])
     previous[1:][same] = d[:-1][same]
     by = sorted_rows(c, d, i)
-    entry = np.full(n_customers, np.iinfo(np.int32).max, np.int32)
+    entry = np.full(n_customers, 2**31 - 1, np.int32)
     np.minimum.at(entry, c, d)
     c = c[by]
     start, end = (int(day.min()), int(day.max()) + 1) if len(day) else (0, 1)

@@ -98,6 +98,9 @@ def sum_by(code: NDArray[np.int32], value: NDArray[np.uint64], size: int) -> NDA
     return out
 
 
+_FEW = 2_000  # fewer rows are sorted sooner than packed
+
+
 def sorted_rows(*keys: NDArray[Any]) -> NDArray[np.int64]:
     """Argsort by several keys, the first one most significant; rows equal in all may come in any order.
 
@@ -105,6 +108,8 @@ def sorted_rows(*keys: NDArray[Any]) -> NDArray[np.int64]:
     numpy's lexsort; only rows that tie in those are sorted by the rest.
     """
     size = len(keys[0])
+    if size < _FEW:
+        return np.lexsort(keys[::-1])
     packed, bits, used = np.zeros(size, np.uint64), 0, 0
     for key in keys:
         if not size or key.dtype.kind not in "iu":

@@ -148,7 +148,7 @@ def _unowned(scores: NDArray[np.float32], popular: NDArray[np.int64]) -> NDArray
     """The first `BY_POPULARITY` of the popular items that each customer does not own; others give a negative code."""
     free = scores[:, popular] > -np.inf
     early = np.cumsum(free, axis=1) <= BY_POPULARITY
-    return np.where(free & early, popular[None, :], np.iinfo(np.int32).min * 4096)
+    return np.where(free & early, popular[None, :], -(2**43))
 
 
 def _expand(

@@ -57,36 +57,31 @@ class Evidence:
     @classmethod
     def blank(cls, rows: int, *, cut: int, horizon_days: int) -> Evidence:
         """Start as "popular": no trigger, no timing signal, the window is the horizon."""
-
-        def number(value: float) -> NDArray[np.float64]:
-            return np.full(rows, value, np.float64)
-
-        def code(value: int) -> NDArray[np.int64]:
-            return np.full(rows, value, np.int64)
-
-        def text(value: str) -> NDArray[np.str_]:
-            return np.full(rows, value, dtype="<U20")
-
+        number, code = np.full((10, rows), np.nan), np.full((4, rows), -1, np.int64)
+        number[0], number[1], number[2] = cut, cut, cut + horizon_days - 1
+        code[2:] = 0
+        text = np.empty((4, rows), dtype="<U20")
+        text.T[:] = ("popular", "popular", "open", "none")
         return cls(
-            source=text("popular"),
-            reason_code=text("popular"),
-            trigger=code(-1),
+            source=text[0],
+            reason_code=text[1],
+            trigger=code[0],
             trigger_is_category=np.zeros(rows, dtype=bool),
-            consequent=code(-1),
-            trigger_day=number(np.nan),
-            exposed=code(0),
-            followed=code(0),
-            confidence=number(np.nan),
-            confidence_low=number(np.nan),
-            confidence_high=number(np.nan),
-            lag_p10=number(np.nan),
-            lag_p50=number(np.nan),
-            lag_p90=number(np.nan),
-            window_start=number(cut),
-            best_date=number(cut),
-            window_end=number(cut + horizon_days - 1),
-            window_status=text("open"),
-            timing_signal=text("none"),
+            consequent=code[1],
+            trigger_day=number[3],
+            exposed=code[2],
+            followed=code[3],
+            confidence=number[4],
+            confidence_low=number[5],
+            confidence_high=number[6],
+            lag_p10=number[7],
+            lag_p50=number[8],
+            lag_p90=number[9],
+            window_start=number[0],
+            best_date=number[1],
+            window_end=number[2],
+            window_status=text[2],
+            timing_signal=text[3],
         )
 
     def put(self, rows: NDArray, **columns: NDArray | str | bool) -> None:

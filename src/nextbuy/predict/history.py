@@ -11,7 +11,7 @@ from scipy import sparse
 
 from nextbuy.mining.parts import Whole
 from nextbuy.orders.errors import InputError
-from nextbuy.orders.lines import sorted_rows
+from nextbuy.orders.lines import changes, sorted_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,10 +45,7 @@ class Timeline(Whole):
                 f"The purchases hold codes of items beyond the {events.n_items:,} items of the model. It was not "
                 "stored by nextbuy: fit one anew."
             )
-        new_customer = np.ones(len(events.day), dtype=bool)
-        new_customer[1:] = events.customer[1:] != events.customer[:-1]
-        new_day = new_customer.copy()
-        new_day[1:] |= events.day[1:] != events.day[:-1]
+        new_customer, new_day = changes(events.customer), changes(events.customer, events.day)
         number = np.cumsum(new_day)
         base = (
             number[np.maximum.accumulate(np.where(new_customer, np.arange(len(number)), 0))]
@@ -75,12 +72,11 @@ class History:
         e = timeline.events
         self._customer, self._item, self._day = e.customer[rows], e.item[rows], e.day[rows]
         self._gap = np.where(e.first[rows], 0, self._day - e.previous[rows])
-        new = np.ones(len(rows), dtype=bool)
-        new[1:] = (self._customer[1:] != self._customer[:-1]) | (self._item[1:] != self._item[:-1])
-        self.starts = np.flatnonzero(new)
+        self.starts = changes(self._customer, self._item).nonzero()[0]
         self.customer, self.item = self._customer[self.starts], self._item[self.starts]
-        self.count = np.diff(np.append(self.starts, len(rows)))
-        last = self.starts + self.count - 1
+        ends = np.empty_like(self.starts)
+        ends[:-1], ends[-1:] = self.starts[1:], len(rows)
+        self.count, last = ends - self.starts, ends - 1
         self.first_day, self.last_day = self._day[self.starts], self._day[last]
         self._visit = timeline.visit[rows]
         self.last_visit = self._visit[last]
@@ -167,11 +163,10 @@ class Customers:
     def of(cls, history: History) -> Customers:
         """Count orders, spans and baskets."""
         e, n, cut = history.events, history.n_customers, history.cut
-        new = np.ones(len(e.day), dtype=bool)
-        new[1:] = (e.customer[1:] != e.customer[:-1]) | (e.day[1:] != e.day[:-1])
+        new = changes(e.customer, e.day)
         c, d = e.customer[new], e.day[new]
         visits = np.bincount(c, minlength=n)
-        first, last = np.full(n, cut, np.int64), np.full(n, np.iinfo(np.int32).min, np.int64)
+        first, last = np.full(n, cut, np.int64), np.full(n, -(2**31), np.int64)
         np.minimum.at(first, c, d)
         np.maximum.at(last, c, d)
         lines = np.bincount(e.customer, minlength=n)

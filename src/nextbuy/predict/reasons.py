@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,10 +74,17 @@ def reason_texts(codes: Sequence[str], facts: Sequence[dict[str, Any]], *, langu
     catalogue, words = _catalogue(language), Words(language)
     out = []
     for code, fact in zip(codes, facts, strict=True):
-        said = {
-            name: words.whole(value) if isinstance(value, (int, float)) else value
-            for name, value in fact.items()
-        }
-        said["share"] = catalogue["percent"].format(round(100 * fact["share"]))
+        said = {name: fact[name] for name in _facts_of(language, code)}
+        for name, value in said.items():
+            if name == "share":
+                said[name] = catalogue["percent"].format(round(100 * value))
+            elif isinstance(value, (int, float)):
+                said[name] = words.whole(value)
         out.append(catalogue["reasons"][code].format(**said))
     return out
+
+
+@cache
+def _facts_of(language: str, code: str) -> tuple[str, ...]:
+    """Name the facts that a sentence speaks of."""
+    return tuple(name for _, name, _, _ in Formatter().parse(_catalogue(language)["reasons"][code]) if name)

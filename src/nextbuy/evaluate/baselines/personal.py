@@ -73,7 +73,7 @@ class PersonalFrequency(Popularity):
     def _learn(self) -> None:
         super()._learn()
         h = self._known.history
-        self.rate_ = fit_rate(h.count - 1.0, (h.cut - h.first_day).astype(np.float64))
+        self.rate_ = fit_rate((h.count - 1).astype(np.float64), (h.cut - h.first_day).astype(np.float64))
 
     def _own(self, h: History) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         shape, days = self.rate_
