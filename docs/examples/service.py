@@ -34,7 +34,7 @@ class Served:
 
     def __init__(self, directory: str) -> None:
         self.manifest = Path(directory) / "manifest.json"
-        self.seen = self._look()
+        self.seen = self.refused = self._look()
         self.current = self._open()
 
     def _look(self) -> tuple[int, int]:
@@ -56,14 +56,17 @@ class Served:
 
     def refresh(self) -> None:
         """Take the model that lies there now, if it is another one; a broken one leaves the old one in its place."""
+        found = self.seen
         try:
             found = self._look()
             if found != self.seen:
                 self.current = self._open()
                 self.seen = found
                 log.warning("now answering from %s", self.current[0])
-        except (nb.BundleError, OSError):
-            log.exception("the new model cannot be used; still answering from %s", self.current[0])
+        except (nb.BundleError, OSError) as error:
+            if found != self.refused:  # it is looked at again each time, and told once
+                log.error("still answering from %s: %s", self.current[0], error)  # noqa: TRY400 - the message says all
+            self.refused = found
 
 
 class Asked(BaseModel):
