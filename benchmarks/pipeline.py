@@ -2,9 +2,12 @@
 
     python benchmarks/pipeline.py                       one million generated order lines
     python benchmarks/pipeline.py FILE [--backtest]     a history of your own (Parquet or CSV)
-    python benchmarks/pipeline.py --customers 206000 --scale grocery --check       32 million generated lines, read only
+    python benchmarks/pipeline.py --customers 206000 --scale grocery --steps check       32 million lines, read only
+    python benchmarks/pipeline.py --customers 206000 --scale grocery --growth 1 2 4 8 16 32 --jobs 2
+                                                        the same history: 1, 2, ... 32 of 32 parts of its customers
 
-What is printed for a step is the whole process, start-up and reading included.
+What is printed for a step is the whole process, start-up and reading included. Its processes count together in CPU
+seconds; the peak is that of the largest of them.
 """
 
 from __future__ import annotations
@@ -15,16 +18,25 @@ import subprocess
 import sys
 import tempfile
 import time
+from multiprocessing import get_context
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 import nextbuy as nb
+
+STEPS = ("check", "basket", "sequence", "fit", "score")
+PARTS = 32
 
 
 def measured(step: str, *arguments: str) -> None:
     """Run `nextbuy STEP ...` and print what it took; stop at the first failure (1 of `check` is a finding)."""
     started = time.perf_counter()
+    kind = ("rules", "--kind", step) if step in {"basket", "sequence"} else (step,)
     process = subprocess.Popen(
-        [sys.executable, "-m", "nextbuy.cli", step, *arguments, "--quiet"], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "nextbuy.cli", *kind, *arguments, "--quiet"], stdout=subprocess.DEVNULL
     )
     _, status, usage = os.wait4(process.pid, 0)
     wall, code = time.perf_counter() - started, os.waitstatus_to_exitcode(status)
@@ -37,31 +49,67 @@ def measured(step: str, *arguments: str) -> None:
         sys.exit(f"{step} failed")
 
 
+def measure(source: Path, catalog: list[str], place: Path, steps: list[str], jobs: int) -> None:
+    """Take the steps, one after the other, for one history."""
+    config = place / "config.toml"
+    config.write_text(f"n_jobs = {jobs}\n")
+    model = str(place / "model")
+    for step in steps:
+        if step == "fit":
+            measured(step, str(source), "--model", model, "--config", str(config), *catalog)
+        elif step == "score":
+            batches = pq.ParquetFile(source).iter_batches(columns=["timestamp"])
+            end = max(batch["timestamp"].to_numpy().max() for batch in batches)
+            as_of = str(end.astype("datetime64[D]") + 1)
+            out = str(place / "out")
+            measured(
+                step, str(source), "--model", model, "--as-of", as_of, "--out", out, "-k", "5", "--overwrite"
+            )
+        else:
+            measured(step, str(source))
+
+
+def some_customers(source: Path, part: int, into: Path) -> None:
+    """Write the lines of `part` of `PARTS` of the customers, picked by a hash of their numbers."""
+    lines = pq.read_table(source)
+    coded = lines["customer_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    slot = (coded.astype(np.int64) * 2_654_435_761 % 2**32) % PARTS
+    pq.write_table(lines.filter(pa.array(slot < part)), into)
+
+
 def main() -> None:
-    """Check, fit and score one history."""
+    """Check, mine, fit and score."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("file", nargs="?", type=Path)
+    parser.add_argument("--catalog", type=Path)
     parser.add_argument("--backtest", action="store_true")
     parser.add_argument("--customers", type=int, default=35_000, help="of the generated history")
     parser.add_argument(
         "--scale", default="store", choices=["store", "grocery"], help="of the generated history"
     )
-    parser.add_argument("--check", action="store_true", help="read and check, no more")
+    parser.add_argument("--steps", nargs="+", default=["check", "fit", "score"], choices=STEPS)
+    parser.add_argument("--growth", nargs="+", type=int, help=f"so many of {PARTS} parts of the customers")
+    parser.add_argument("--jobs", type=int, default=1)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as place:
-        source, catalog = given.file, []
+    with tempfile.TemporaryDirectory() as name:
+        place, source = Path(name), given.file
+        catalog = [] if given.catalog is None else ["--catalog", str(given.catalog)]
         if source is None:
             lines = nb.datasets.write_orders(place, customers=given.customers, scale=given.scale)
-            source, catalog = Path(place, "orders.parquet"), ["--catalog", f"{place}/items.parquet"]
+            source, catalog = place / "orders.parquet", ["--catalog", str(place / "items.parquet")]
             print(f"{lines:,} generated lines")
-        measured("check", str(source))
-        if given.check:
-            return
-        as_of = nb.read_orders(source).end.date().isoformat()
-        measured("fit", str(source), "--model", f"{place}/model", *catalog)
-        measured("score", str(source), "--model", f"{place}/model", "--as-of", as_of, "--out", f"{place}/out")
+        if given.growth is None:
+            measure(source, catalog, place, given.steps, given.jobs)
+        for part in given.growth or []:
+            some = place / "part.parquet"
+            # a process's peak counts what its parent held when it started: this one must stay small
+            cut = get_context("spawn").Process(target=some_customers, args=(source, part, some))
+            cut.start()
+            cut.join()
+            print(f"{pq.read_metadata(some).num_rows:,} lines", flush=True)
+            measure(some, catalog, place, given.steps, given.jobs)
         if given.backtest:
             measured("backtest", str(source))
 

@@ -103,3 +103,18 @@ def test_some_customers_keep_their_orders_and_returns():
             )
         )
         assert len(some.frame())
+
+
+def test_orders_are_the_same_however_few_lines_are_sorted_at_once(small_world, monkeypatch):
+    """Sorted a thousand lines at a time or all at once, with returns or without, every array is the same."""
+    lines = small_world.orders.copy()
+    lines.loc[lines.index[::50], "quantity"] *= -1
+    for source in (lines, small_world.orders):
+        whole = read_orders(source)
+        with monkeypatch.context() as patch:
+            patch.setattr("nextbuy.orders.lines.BLOCK", 1_000)
+            pieces = read_orders(source)
+        for name in ("customer", "order", "item", "time", "quantity", "price", "customer_hash"):
+            np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name), err_msg=name)
+        for name in ("customer_ids", "order_ids", "item_ids"):
+            assert getattr(pieces, name).equals(getattr(whole, name))

@@ -11,7 +11,7 @@ from nextbuy.mining.exposures import count_pairs, from_lines, purchases
 from nextbuy.mining.lags import count_lags
 from nextbuy.mining.links import frequent, mine
 from nextbuy.mining.pace import follow_anything
-from nextbuy.mining.parts import Listed, split
+from nextbuy.mining.parts import Listed, split, whole_customers
 from nextbuy.predict.crowd import count_crowd
 from nextbuy.predict.ease import _count_gram
 from nextbuy.predict.history import Timeline
@@ -73,6 +73,15 @@ def test_counts_of_parts_add_up_to_the_bit(by_parts, seed, number, occurrence):
     assert_same(sum(lags[1:], lags[0]), count_lags(events, a, b, **within, occurrence=occurrence)[0])
     for count, how in of_timelines:
         assert_same(parts.each(Timeline.of).total(count, **how), Timeline.of(events).total(count, **how))
+
+
+def test_purchases_are_the_same_however_few_customers_are_sorted_at_once(small_orders, monkeypatch):
+    """Reduced a few customers at a time, the events of a table are those of the whole."""
+    whole = purchases(small_orders)
+    cut = whole_customers(small_orders.customer, most=500)
+    assert len(cut) > 10
+    monkeypatch.setattr("nextbuy.mining.exposures.whole_customers", lambda _: cut)
+    assert_same(purchases(small_orders), whole)
 
 
 @pytest.mark.parametrize("number", [1, 3, 8])

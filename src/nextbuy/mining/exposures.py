@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from nextbuy.mining.levels import Pairs
-from nextbuy.mining.parts import Whole
+from nextbuy.mining.parts import Whole, whole_customers
 from nextbuy.orders.lines import changes, sorted_rows
 
 if TYPE_CHECKING:
@@ -96,11 +96,27 @@ NEVER = np.int32(-(2**30))
 
 
 def purchases(orders: Orders) -> Purchases:
-    """Reduce orders to distinct (customer, day, item) events. Two sorts of the lines."""
+    """Reduce orders to distinct (customer, day, item) events. Two sorts of the lines of some customers at a time."""
     half = (orders.customer_hash >> np.uint64(17)) & np.uint64(1) == 1
     until = 0 if orders.known_before is None else -(-orders.known_before // 86_400_000_000)
-    lines = orders.customer, orders.day, orders.item
-    return from_lines(*lines, half=half, n_items=orders.n_items, known_until=until)
+    made = [
+        from_lines(
+            *(column[some] for column in (orders.customer, orders.day, orders.item)),
+            half=half,
+            n_items=orders.n_items,
+            known_until=until,
+        )
+        for some in whole_customers(orders.customer)
+    ]
+    if len(made) == 1:
+        return made[0]
+    arrays: dict[str, Any] = {
+        f.name: np.concatenate([getattr(part, f.name) for part in made])
+        for f in fields(Purchases)
+        if f.name not in _SCALARS
+    }
+    start, end = min(part.start for part in made), max(part.end for part in made)
+    return replace(made[0], **arrays, start=start, end=end)
 
 
 def from_lines(

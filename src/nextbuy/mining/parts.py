@@ -78,10 +78,15 @@ class Listed:
 
 def split(events: Purchases, *, most: int = MOST_EVENTS) -> list[Purchases]:
     """Cut events into parts of whole customers, about equal and of about `most` events, without a copy."""
-    many = max(-(-len(events.day) // most), 1)
-    at = np.linspace(0, len(events.day), many + 1).astype(np.int64)[1:-1]
-    cuts = [0, *np.searchsorted(events.customer, events.customer[at]), len(events.day)]
-    return [events.where(slice(*ends)) for ends in pairwise(cuts) if many == 1 or ends[0] < ends[1]]
+    return [events.where(rows) for rows in whole_customers(events.customer, most=most)]
+
+
+def whole_customers(customer: NDArray[np.int32], *, most: int = MOST_EVENTS) -> list[slice]:
+    """Cut rows, sorted by customer, into slices of whole customers, about equal and of about `most` rows."""
+    many = max(-(-len(customer) // most), 1)
+    middle = np.linspace(0, len(customer), many + 1).astype(np.int64)[1:-1]
+    cuts = [0, *np.searchsorted(customer, customer[middle]).tolist(), len(customer)]
+    return [slice(*ends) for ends in pairwise(cuts) if many == 1 or ends[0] < ends[1]]
 
 
 def in_grains(values: NDArray[np.float64], grain: float = GRAIN) -> NDArray[np.float64]:

@@ -15,8 +15,12 @@ import numpy as np
 from nextbuy.orders.frames import DAY_US
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pyarrow as pa
     from numpy.typing import NDArray
+
+BLOCK = 1_000_000  # lines sorted at once
 
 
 def _none(dtype: type) -> NDArray[Any]:
@@ -174,64 +178,129 @@ class Coded:
 def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: pa.Array) -> Coded:
     """Sort and number what was known before `time` (None: everything).
 
-    Two sorts of the lines; memory about 100 bytes a line.
+    Two sorts of the lines of some customers at a time; memory about 60 bytes a line, and 100 of `BLOCK`.
     """
     rows, quantity = lines.known_before(time)
-    c, o, i = lines.customer[rows], lines.order[rows], lines.item[rows]
-    t, price = lines.time[rows], lines.price[rows]
+    c, i = lines.customer[rows], lines.item[rows]
 
-    own = mix(t.astype(np.uint64) + mix(quantity.view(np.uint64)))
-    item_hash = sum_by(i, own, len(item_ids))
-    customer_hash = sum_by(c, mix(own), len(customer_ids))
-    # two items always bought together can still differ in price
-    paid_each = own + mix(np.where(np.isnan(price), -1.0, price).view(np.uint64))
-    both = mix(paid_each)
-    both += customer_hash[c]
-    both += (item_hash * np.uint64(0x9E3779B97F4A7C15))[i]
-    both = mix(both)
-    item_tie, customer_tie = sum_by(i, both, len(item_ids)), sum_by(c, both, len(customer_ids))
-    del own, both
+    def bought(some: NDArray[np.int64] | slice) -> tuple[NDArray[Any], ...]:
+        """Give time, quantity and price of some of the rows, so that they are never copied all at once."""
+        at = some if isinstance(rows, slice) else rows[some]
+        return lines.time[at], quantity[some], lines.price[at]
+
+    size = len(item_ids), len(customer_ids)
+    item_hash, customer_hash, item_tie, customer_tie = (np.zeros(many, np.uint64) for many in size + size)
+    first = np.full(len(customer_ids), np.iinfo(np.int64).max)
+    blocks = [slice(at, at + BLOCK) for at in range(0, len(c), BLOCK)]
+    for part in blocks:
+        t, pieces, _ = bought(part)
+        np.minimum.at(first, c[part], t)
+        own = _own(t, pieces)
+        item_hash += sum_by(i[part], own, size[0])
+        customer_hash += sum_by(c[part], mix(own), size[1])
+    for part in blocks:
+        both = mix(_paid_each(*bought(part)))
+        both += customer_hash[c[part]]
+        both += (item_hash * np.uint64(0x9E3779B97F4A7C15))[i[part]]
+        both = mix(both)
+        item_tie += sum_by(i[part], both, size[0])
+        customer_tie += sum_by(c[part], both, size[1])
 
     count = np.bincount(i, minlength=len(item_ids))
     items = np.lexsort((_id_rank(item_ids), item_tie, -count))[: int((count > 0).sum())]
-    first = np.full(len(customer_ids), np.iinfo(np.int64).max)
-    np.minimum.at(first, c, t)
     present = int((first < np.iinfo(np.int64).max).sum())
     customers = np.lexsort((_id_rank(customer_ids), customer_tie, first))[:present]
     c, i = _renumber(customers, len(customer_ids))[c], _renumber(items, len(item_ids))[i]
 
-    # an order is one id of one customer on one day; it is numbered by its first moment, then by its content
-    day = (t // DAY_US).astype(np.int32)
-    by_order = sorted_rows(c, day, o)
-    starts = np.flatnonzero(changes(c[by_order], day[by_order], o[by_order]))
-    del day
-    group = np.empty(len(t), np.int32)
-    group[by_order] = np.repeat(np.arange(len(starts), dtype=np.int32), np.diff(np.append(starts, len(t))))
-    moment = np.minimum.reduceat(t[by_order], starts) if len(starts) else t
-    paid_each += i.astype(np.uint64)
-    content = sum_by(group, mix(paid_each), len(starts))
-    owner, old_order = c[by_order[starts]], o[by_order[starts]]
-    del paid_each, by_order
-    orders = sorted_rows(owner, moment, content, old_order)
-    order = _renumber(orders, len(starts))[group]
-    del group
+    made = _Ordered(len(c))
+    for some in _of_whole_customers(c, present):
+        order = lines.order[some if isinstance(rows, slice) else rows[some]]
+        made.add(c[some], order, i[some], *bought(some))
+    return Coded(**made.columns(), customers=customers, items=items, customer_hash=customer_hash[customers])
 
-    by_line = sorted_rows(order, i, t, quantity, price)
-    starts = np.flatnonzero(changes(order[by_line], i[by_line]))
-    first_line = by_line[starts]
-    total, mean = _merged(quantity, price, by_line, starts)
-    return Coded(
-        customer=c[first_line],
-        order=order[first_line],
-        item=i[first_line],
-        time=moment[orders][order[first_line]],
-        quantity=total,
-        price=mean,
-        customers=customers,
-        orders=old_order[orders].astype(np.int64),
-        items=items,
-        customer_hash=customer_hash[customers],
-    )
+
+def _own(time: NDArray[np.int64], quantity: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """Hash when and how much was bought."""
+    return mix(time.astype(np.uint64) + mix(quantity.view(np.uint64)))
+
+
+def _paid_each(
+    time: NDArray[np.int64], quantity: NDArray[np.float64], price: NDArray[np.float64]
+) -> NDArray[np.uint64]:
+    """Hash the price too: two items always bought together can still differ in it."""
+    known = np.where(np.isnan(price), -1.0, price)
+    return np.asarray(_own(time, quantity) + mix(known.view(np.uint64)), np.uint64)
+
+
+def _of_whole_customers(customer: NDArray[np.int32], many: int) -> Iterator[NDArray[np.int64] | slice]:
+    """Give the rows of some customers after those of others, ascending, about `BLOCK` rows each time."""
+    if len(customer) <= BLOCK:
+        yield slice(None)
+        return
+    until = np.cumsum(np.bincount(customer, minlength=many))
+    block = ((until - 1) // BLOCK).astype(np.int16)[customer]
+    for number in range(int(block.max()) + 1):
+        rows = np.flatnonzero(block == number)
+        if len(rows):
+            yield rows
+
+
+class _Ordered:
+    """Columns of the lines in canonical order, filled customers after customers so that only these are sorted."""
+
+    def __init__(self, size: int) -> None:
+        self.customer, self.order, self.item = (np.empty(size, np.int32) for _ in range(3))
+        self.time = np.empty(size, np.int64)
+        self.quantity, self.price = np.empty(size), np.empty(size)
+        self.old_order: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        self.filled = self.orders = 0
+
+    def add(
+        self,
+        c: NDArray[np.int32],
+        o: NDArray[np.int32],
+        i: NDArray[np.int32],
+        t: NDArray[np.int64],
+        quantity: NDArray[np.float64],
+        price: NDArray[np.float64],
+    ) -> None:
+        """Number the orders of further customers, merge lines of one item and order, and sort."""
+        if not len(t):
+            return
+        # an order is one id of one customer on one day; it is numbered by its first moment, then by its content
+        day = (t // DAY_US).astype(np.int32)
+        by_order = sorted_rows(c, day, o)
+        starts = np.flatnonzero(changes(c[by_order], day[by_order], o[by_order]))
+        del day
+        group = np.empty(len(t), np.int32)
+        group[by_order] = np.repeat(
+            np.arange(len(starts), dtype=np.int32), np.diff(np.append(starts, len(t)))
+        )
+        moment = np.minimum.reduceat(t[by_order], starts)
+        content = sum_by(group, mix(_paid_each(t, quantity, price) + i.astype(np.uint64)), len(starts))
+        owner, old_order = c[by_order[starts]], o[by_order[starts]]
+        del by_order
+        orders = sorted_rows(owner, moment, content, old_order)
+        order = _renumber(orders, len(starts))[group]
+        del group
+
+        by_line = sorted_rows(order, i, t, quantity, price)
+        starts = np.flatnonzero(changes(order[by_line], i[by_line]))
+        first_line = by_line[starts]
+        here = slice(self.filled, self.filled + len(starts))
+        self.quantity[here], self.price[here] = _merged(quantity, price, by_line, starts)
+        order = order[first_line]
+        self.customer[here], self.item[here] = c[first_line], i[first_line]
+        self.time[here] = moment[orders][order]
+        self.order[here] = order + np.int32(self.orders)
+        self.old_order.append(old_order[orders].astype(np.int64))
+        self.filled, self.orders = here.stop, self.orders + len(orders)
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """Give the columns of the lines, and the old code of each order."""
+        names = ("customer", "order", "item", "time", "quantity", "price")
+        lines = {name: getattr(self, name)[: self.filled] for name in names}
+        return lines | {"orders": np.concatenate(self.old_order)}
 
 
 def _merged(
