@@ -29,7 +29,9 @@ class Stopped(Exception):  # noqa: N818 - not always an error: under --strict it
 
 def complain(message: str) -> None:
     """Write one message to stderr."""
-    print(f"nextbuy: {message}", file=sys.stderr)  # noqa: T201 - stderr is where a command line complains
+    from nextbuy.orders.database import without_addresses
+
+    print(f"nextbuy: {without_addresses(message)}", file=sys.stderr)  # noqa: T201 - stderr is where a command line complains
 
 
 _FLAG = Parameter(negative="", show_default=False)
@@ -69,7 +71,10 @@ class Output:
     def summarise(self, summary: dict[str, Any]) -> None:
         """Print for machines."""
         if self.json:
-            print(json_text.dumps(summary, indent=2, default=str, ensure_ascii=False))  # noqa: T201 - what --json is for
+            from nextbuy.orders.database import without_addresses
+
+            text = json_text.dumps(summary, indent=2, default=str, ensure_ascii=False)
+            print(without_addresses(text))  # noqa: T201 - what --json is for
 
     @contextmanager
     def busy(self, what: str) -> Iterator[None]:

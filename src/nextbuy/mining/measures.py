@@ -98,7 +98,7 @@ def wilson_interval(
     ----------
     Wilson (1927), Probable inference, the law of succession, and statistical inference.
     """
-    trials = np.maximum(trials, 1e-300)
+    trials = np.maximum(trials, 1e-150)  # its square is a number too
     share = hits / trials
     centre = share + z * z / (2 * trials)
     half = z * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))

@@ -42,6 +42,20 @@ def safe_address(address: str) -> str:
     return re.sub(r"^(\w[\w+]*://).*@", r"\1***@", bare)
 
 
+def without_addresses(text: str) -> str:
+    """Take users, passwords and secret options out of every address in a text, such as a message or a summary.
+
+    Examples
+    --------
+    >>> without_addresses("Try: nextbuy check postgresql://me:secret@db.shop/orders?sslpassword=x --strict")
+    'Try: nextbuy check postgresql://***@db.shop/orders?sslpassword=*** --strict'
+    """
+    text = re.sub(r"""(\w[\w+.-]*:/{1,3})[^\s'"<>]*@""", r"\1***@", text)
+    return re.sub(
+        r"""((?:password|passwd|secret|token|passfile)=)[^\s&'"]+""", r"\1***", text, flags=re.IGNORECASE
+    )
+
+
 def _without_secrets(message: str, address: str) -> str:
     hidden = message.replace(address, safe_address(address))
     secrets = re.findall(r"://([^/]*)@", address) + re.findall(r"=([^&]+)", address.partition("?")[2])
