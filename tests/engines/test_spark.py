@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -166,6 +167,87 @@ def test_the_checksum_of_a_frame_knows_no_order(spark, shop):
     assert (
         checksum(spark.createDataFrame(lines.take([0, *range(1, lines.num_rows), 0])), frame.columns) != known
     )
+
+
+def learned(model):
+    """Give all that a model holds but the purchases and their customers, as bytes and texts."""
+
+    def leaves(value, place):
+        if isinstance(value, dict):
+            for name, part in value.items():
+                yield from leaves(part, (*place, name))
+        elif isinstance(value, np.ndarray):
+            yield place, (value.shape, value.dtype.str, value.tobytes())
+        else:
+            yield place, value.to_pylist() if hasattr(value, "to_pylist") else repr(value)
+
+    own = {"events", "customer_ids", "backend"}
+    return dict(leaves({k: v for k, v in model.get_state().items() if k not in own}, ()))
+
+
+@pytest.mark.parametrize("partitions", [1, 3, 8])
+def test_a_model_is_learned_as_on_one_machine(spark, shop, partitions):
+    """Fitted on one, three or eight partitions: every array of the model is, to the bit, that of one machine."""
+    from nextbuy.engines.spark import fit, predict
+
+    lines, orders, model = shop
+    frame = spark.createDataFrame(lines)
+    made = fit(nb.NextPurchase(), frame, as_of=AS_OF, catalog=orders.catalog, partitions=partitions)
+    assert learned(made) == learned(model)
+    assert len(learned(made)) > 60
+    if partitions == 3:  # it holds no purchases: it is asked with orders
+        local = model.predict(orders, as_of=AS_OF, k=3)
+        assert made.predict(orders, as_of=AS_OF, k=3).equals(local)
+        assert same(predict(made, frame, as_of=AS_OF, k=3, partitions=2), local) > 1_000
+
+
+def test_a_worker_that_dies_while_counting_counts_once(spark, shop, tmp_path):
+    """A task that fails amid a count is counted again, and once: the model is that of one machine."""
+    from nextbuy.engines.spark import fit
+
+    lines, orders, model = shop
+    mark = str(tmp_path / "died")
+
+    def die_once(batches):
+        for batch in batches:
+            yield batch
+            try:
+                os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                continue
+            os._exit(1)
+
+    frame = spark.createDataFrame(lines)
+    dying = frame.repartition(3, "customer_id").mapInArrow(die_once, frame.schema)
+    made = fit(nb.NextPurchase(), dying, as_of=AS_OF, catalog=orders.catalog, partitions=3)
+    assert os.path.exists(mark)  # noqa: PTH110 - a plain name, as the workers have it
+    assert learned(made) == learned(model)
+
+
+def test_the_sample_is_learned_as_on_one_machine(spark, sample_orders):
+    """The shipped sample from its file, as the command reads it."""
+    from nextbuy.engines.spark import fit
+
+    place = nb.datasets.sample_path()
+    frame = spark.read.parquet(str(place / "orders.parquet"))
+    made = fit(nb.NextPurchase(), frame, catalog=place / "items.parquet", partitions=3)
+    assert learned(made) == learned(nb.NextPurchase().fit(sample_orders))
+
+
+@pytest.mark.usefixtures("spark")
+def test_the_command_fits_on_spark(shop, tmp_path, capsys):
+    """`nextbuy fit --engine spark` stores a model that `nextbuy score` takes; an empty past is refused."""
+    lines, orders, model = shop
+    pq.write_table(lines, tmp_path / "orders.parquet")
+    pq.write_table(orders.catalog.table, tmp_path / "items.parquet")
+    source = [str(tmp_path / "orders.parquet"), "--catalog", str(tmp_path / "items.parquet")]
+    words = ["fit", *source, "--engine", "spark", "--model", str(tmp_path / "model"), "--as-of"]
+    assert run([*words, "2010-01-01"]) == 3
+    assert "no order to learn from before" in capsys.readouterr().err
+    assert run([*words, AS_OF]) == 0
+    assert learned(nb.load(tmp_path / "model")) == learned(model)
+    asked = ["score", *source, "--model", str(tmp_path / "model"), "--as-of", AS_OF]
+    assert run([*asked, "--out", str(tmp_path / "out")]) == 0
 
 
 def test_a_failing_task_is_tried_again(spark, shop, tmp_path):

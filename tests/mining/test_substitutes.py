@@ -94,7 +94,7 @@ def test_predictions_take_no_substitute_for_a_follower(shop):
         orders = nb.read_orders(shop[0], catalog=catalog)
         timeline = Timeline.of(purchases(orders))
         category = np.full(orders.n_items, -1, np.int32)
-        groups = substitute_groups(orders)
+        groups = substitute_groups(orders.item_ids, orders.catalog)
         (links,) = mine_links(timeline, 20_200, window_days=90, category=category, substitutes=groups)
         ids = np.array(orders.item_ids.to_pylist())
         assert np.all(np.diff(links.antecedent) >= 0)

@@ -30,7 +30,9 @@ def _candidates(timeline, cut, category, durable, substitutes):
 
 def test_no_feature_sees_the_future(small_orders):
     """Each column of both heads is the same with and without the events from the cut on."""
-    category, _, durable, _ = catalog_arrays(small_orders)
+    category, _, durable, _ = catalog_arrays(
+        small_orders.item_ids, np.bincount(small_orders.item), small_orders.catalog
+    )
     events = purchases(small_orders)
     cut = events.end - 90
     given = cut, category, durable, np.full(events.n_items, -1)

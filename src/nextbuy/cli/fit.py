@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any, Literal
 
 from nextbuy.cli.output import OK, PLAIN, Output, plain
 from nextbuy.cli.source import (
@@ -25,6 +26,7 @@ def fit(
     model: Directory,
     config: File = None,
     as_of: Date = None,
+    engine: Literal["local", "spark"] = "local",
     reading: Reading = USUAL,
     output: Output = PLAIN,
 ) -> int:
@@ -40,6 +42,9 @@ def fit(
         TOML file with parameters of NextPurchase, such as: horizon_days = 30
     as_of : str
         Learn only from what was known at this date, such as 2026-06-01; without it from everything.
+    engine : {"local", "spark"}
+        Where it counts: in this process, or on the Spark that PySpark is set up for. SOURCE is then Parquet that every
+        machine can read; what is learned is the same, but the purchases are not stored (docs/spark.md).
     """
     import nextbuy as nb
     from nextbuy.cli.config import read_config
@@ -47,16 +52,25 @@ def fit(
     needed(source, "fit")
     estimator = nb.NextPurchase(**read_config(config, nb.NextPurchase))
     known_at = moment(as_of, "--as-of")
-    orders = read(source, reading, output)
-    note_problems(orders, output)
+    about: dict[str, Any] = {}
+    if engine == "local":
+        orders = read(source, reading, output)
+        note_problems(orders, output)
+        output.show(plain(repr(orders)))
+        about["orders"] = facts(orders)
     started = time.perf_counter()
     with output.busy("Learning"):
-        estimator.fit(orders, as_of=known_at)
+        if engine == "spark":
+            from nextbuy.cli.histories import lines_on_spark
+            from nextbuy.engines import spark
+
+            lines, names = lines_on_spark(source, reading, output)
+            spark.fit(estimator, lines, as_of=known_at, catalog=reading.catalog, **names)
+        else:
+            estimator.fit(orders, as_of=known_at)
         nb.save(estimator, model)
     seconds = time.perf_counter() - started
     version = nb.storage.read_manifest(model)["model_version"]
-    output.show(plain(repr(orders)), plain(f"Model {version} stored in {model} after {seconds:.1f} seconds."))
-    output.summarise(
-        {"model": str(model), "model_version": version, "seconds": round(seconds, 2), "orders": facts(orders)}
-    )
+    output.show(plain(f"Model {version} stored in {model} after {seconds:.1f} seconds."))
+    output.summarise({"model": str(model), "model_version": version, "seconds": round(seconds, 2)} | about)
     return OK

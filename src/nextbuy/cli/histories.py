@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import pyarrow as pa
+    from pyspark.sql import DataFrame
 
     from nextbuy.cli.source import Reading
     from nextbuy.orders import Catalog, Orders
@@ -76,19 +77,10 @@ def on_spark(
     from nextbuy.engines import spark
     from nextbuy.orders import read_catalog
 
-    if output.strict:
-        raise Stopped(
-            "--strict goes with --engine local: on Spark each part of the orders is checked where it is, and nobody "
-            "sees all findings. Check a sample first: nextbuy check SOURCE --strict",
-            USAGE,
-        )
     _check_moment(estimator, as_of)
-    names = {role: getattr(reading, role) for role in spark.COLUMNS}
     with output.busy("Asking Spark what there is"):
-        lines = spark.read_parquet(source)
-        rows = spark.predict(
-            estimator, lines, as_of=as_of, kind=kind, k=k, timezone=reading.timezone, **names
-        )
+        lines, names = lines_on_spark(source, reading, output)
+        rows = spark.predict(estimator, lines, as_of=as_of, kind=kind, k=k, **names)
         _note_strange(estimator, pa.array(spark.distinct(lines, reading.item)), output)
         checksum = spark.checksum(lines, [n for n in names.values() if n in lines.columns])
 
@@ -98,6 +90,21 @@ def on_spark(
 
     catalog = None if reading.catalog is None else read_catalog(reading.catalog)
     return Histories({"orders": checksum, "engine": "spark"}, catalog, [None], answer)
+
+
+def lines_on_spark(
+    source: Sequence[str], reading: Reading, output: Output
+) -> tuple[DataFrame, dict[str, Any]]:
+    """Open the source on a cluster; give its frame, and its columns and zone as the engine's functions take them."""
+    from nextbuy.engines.spark_lines import COLUMNS, read_parquet
+
+    if output.strict:
+        raise Stopped(
+            "--strict goes with --engine local: on Spark each part of the orders is checked where it is, and nobody "
+            "sees all findings. Check a sample first: nextbuy check SOURCE --strict",
+            USAGE,
+        )
+    return read_parquet(source), {name: getattr(reading, name) for name in (*COLUMNS, "timezone")}
 
 
 def _check_moment(estimator: Any, as_of: str) -> None:

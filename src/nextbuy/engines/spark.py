@@ -1,10 +1,8 @@
-"""Predictions over a Spark frame: each customer's orders in one place, the model on every executor."""
+"""Fit and predict over a Spark frame: each customer's orders in one place, counted and answered there."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import pyarrow as pa
 
-from nextbuy.orders import read_orders
-from nextbuy.orders.columns import DEFAULTS
+from nextbuy.engines.spark_lines import COLUMNS, by_customer, failed
+from nextbuy.engines.spark_parts import coded
+from nextbuy.orders import read_catalog, read_orders
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.table import to_us
 from nextbuy.storage import load, save
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from nextbuy.predict import NextPurchase
-
-COLUMNS = ("customer", "order", "time", "item", "quantity", "price")
 
 
 def predict(
@@ -86,18 +83,7 @@ def predict(
     from pyspark.sql.pandas.types import from_arrow_schema
 
     names = dict(zip(COLUMNS, (customer, order, time, item, quantity, price), strict=True))
-    absent = [n for role, n in names.items() if n not in frame.columns]
-    needed = [n for n in absent if n not in (quantity, price)]
-    if needed:
-        raise InputError(
-            f"The frame has no column {needed[0]!r}; it has {', '.join(frame.columns)}. "
-            f"Try {next(r for r, n in names.items() if n == needed[0])}='your_column'."
-        )
-    _check_moments(frame, time)
-    given: dict[str, Any] = {role: n for role, n in names.items() if n not in absent}
-    given |= {role: None for role, n in names.items() if n in absent and n != DEFAULTS[role]}
-    mine = frame.select(*(n for n in names.values() if n not in absent))
-    mine = mine.repartition(customer) if partitions is None else mine.repartition(partitions, customer)
+    mine, given = by_customer(frame, names, partitions)
     asked: dict[str, Any] = {"as_of": str(as_of), "kind": kind, "k": k}
     schema = _answers(model, mine.schema[customer].dataType, asked)
     bundle = mine.sparkSession.sparkContext.broadcast(_bundle(model))
@@ -114,31 +100,76 @@ def predict(
     return mine.mapInArrow(part, from_arrow_schema(schema))
 
 
-def read_parquet(source: Sequence[str]) -> DataFrame:
-    """Open Parquet files, directories or globs of them on the Spark that PySpark is set up for.
+def fit(
+    model: NextPurchase,
+    frame: DataFrame,
+    *,
+    as_of: Any = None,
+    catalog: Any = None,
+    partitions: int | None = None,
+    customer: str = "customer_id",
+    order: str = "order_id",
+    time: str = "timestamp",
+    item: str = "item_id",
+    quantity: str = "quantity",
+    price: str = "price",
+    timezone: str = "UTC",
+) -> NextPurchase:
+    """Fit on all customers of a Spark frame; the model learns what it learns on one machine, whatever the partitions.
+
+    The cluster counts, the driver concludes: to it come counts of items and pairs of items, the ids and hashes of
+    customers, and the purchases of the sample of customers that the boosters learn from (at most 8,000).
+
+    Parameters
+    ----------
+    model : NextPurchase
+        With its parameters; what it was fitted on before is forgotten.
+    frame : pyspark.sql.DataFrame
+        Order lines; all lines of a customer are brought together (`repartition`).
+    as_of : date, datetime or str, optional
+        Learn from what was known before; default: all of it.
+    catalog : source of a catalog, or Catalog, optional
+        As for `read_orders`; read on the driver.
+    partitions : int, optional
+        Into how many parts the customers are divided; default: Spark's own (spark.sql.shuffle.partitions).
+    customer, order, time, item, quantity, price, timezone
+        As for `read_orders`; `quantity` and `price` may be absent from the frame.
+
+    Returns
+    -------
+    NextPurchase
+        The same object, fitted. It holds no purchases: ask it with orders, or by `predict` of this module.
 
     Raises
     ------
     InputError
-        When a source is no Parquet or is not there.
+        When a column is missing, there is no order before `as_of`, or a task fails each time.
+
+    Notes
+    -----
+    As for `predict`. A price far above the usual one of its item is judged within its partition, so clean prices first.
+
+    Examples
+    --------
+    >>> model = fit(nb.NextPurchase(), spark.read.parquet("orders/"), as_of="2026-06-01")  # doctest: +SKIP
     """
     from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession
 
-    for one in source:
-        if "." in one.rsplit("/", 1)[-1] and not one.endswith((".parquet", ".pq", "/")):
-            raise InputError(
-                f"Spark reads the orders from Parquet here, and {one!r} is none. Convert it once, so that numbers and "
-                "moments have types: each machine sees a part of a text, too little to find out how dates are written."
-            )
-    # workers run the Python that runs here, unless told otherwise
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    session = SparkSession.builder.appName("nextbuy").getOrCreate()
+    names = dict(zip(COLUMNS, (customer, order, time, item, quantity, price), strict=True))
+    lines, given = by_customer(frame, names, partitions)
+    items = None if catalog is None else read_catalog(catalog)
     try:
-        return session.read.parquet(*source)
+        known = coded(lines, given, timezone=timezone, as_of=as_of)
+        return model.fit_parts(
+            known.parts,
+            known.span,
+            known.item_ids,
+            known.lines,
+            known_before=known.known_before,
+            catalog=items,
+        )
     except PySparkException as error:
-        told = str(error).strip().splitlines()[0]
-        raise InputError(f"Spark cannot read {', '.join(source)}: {told}") from error
+        raise failed(error) from error
 
 
 def collect(rows: DataFrame) -> pa.Table:
@@ -148,8 +179,7 @@ def collect(rows: DataFrame) -> pa.Table:
     try:
         table = rows.toArrow()
     except PySparkException as error:
-        told = [line for line in str(error).splitlines() if "Error" in line] or [str(error)[:500]]
-        raise InputError(f"A Spark task failed each time that it was tried: {told[-1].strip()}") from error
+        raise failed(error) from error
     return table.sort_by([("customer_id", "ascending"), ("rank", "ascending")])
 
 
@@ -167,16 +197,6 @@ def checksum(frame: DataFrame, columns: Sequence[str]) -> str:
     return hashlib.sha256(f"{columns} {found[0]} {found[1]}".encode()).hexdigest()
 
 
-def _check_moments(frame: DataFrame, time: str) -> None:
-    from pyspark.sql.types import StringType
-
-    if isinstance(frame.schema[time].dataType, StringType):
-        raise InputError(
-            f"The column {time!r} is text. Each part of it would be read by itself, and 03/04 might be a day in March "
-            f"here and in April there. Try frame.withColumn({time!r}, to_timestamp({time!r}, 'yyyy-MM-dd HH:mm:ss'))."
-        )
-
-
 def _answers(model: NextPurchase, customer: Any, asked: dict[str, Any]) -> pa.Schema:
     """Ask the model for its least, which also refuses wrong arguments before any executor starts."""
     from pyspark.sql.types import IntegralType
@@ -186,7 +206,8 @@ def _answers(model: NextPurchase, customer: Any, asked: dict[str, Any]) -> pa.Sc
             f"as_of={asked['as_of']!r} lies before {model.as_of_}, up to which the model was fitted: it has seen what "
             "it would predict. Fit one as of then."
         )
-    made = model.predict(customers=model.customer_ids_[:1].to_pylist(), **(asked | {"k": 1}))
+    anybody = model.customer_ids_[:1].to_pylist() or ["nobody"]
+    made = model.predict(customers=anybody, **(asked | {"k": 1}))
     schema = nw.from_native(made, eager_only=True).to_arrow().schema
     return schema.set(
         0, schema.field(0).with_type(pa.int64() if isinstance(customer, IntegralType) else pa.string())

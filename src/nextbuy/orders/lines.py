@@ -175,6 +175,26 @@ class Coded:
     customer_hash: NDArray[np.uint64]  # of the customer's own times and quantities, whatever others do
 
 
+def tie_hash(
+    paid_each: NDArray[np.uint64], of_customer: NDArray[np.uint64], of_item: NDArray[np.uint64]
+) -> NDArray[np.uint64]:
+    """Give a hash of each line that knows what else its customer and its item have; sums of it decide ties."""
+    both = mix(paid_each)
+    both += of_customer
+    both += of_item * np.uint64(0x9E3779B97F4A7C15)
+    return mix(both)
+
+
+def in_item_order(count: NDArray[np.int64], tie: NDArray[np.uint64], ids: pa.Array) -> NDArray[np.int64]:
+    """List items by how many lines they have, most first; ties by hash, at last by id. Those without any fall away."""
+    return np.lexsort((_id_rank(ids), tie, -count))[: int((count > 0).sum())]
+
+
+def in_customer_order(first: NDArray[np.int64], tie: NDArray[np.uint64], ids: pa.Array) -> NDArray[np.int64]:
+    """List customers by their first moment; ties by hash, at last by id. Those without one (the largest) fall away."""
+    return np.lexsort((_id_rank(ids), tie, first))[: int((first < np.iinfo(np.int64).max).sum())]
+
+
 def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: pa.Array) -> Coded:
     """Sort and number what was known before `time` (None: everything).
 
@@ -195,21 +215,17 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     for part in blocks:
         t, pieces, _ = bought(part)
         np.minimum.at(first, c[part], t)
-        own = _own(t, pieces)
+        own = own_hash(t, pieces)
         item_hash += sum_by(i[part], own, size[0])
         customer_hash += sum_by(c[part], mix(own), size[1])
     for part in blocks:
-        both = mix(_paid_each(*bought(part)))
-        both += customer_hash[c[part]]
-        both += (item_hash * np.uint64(0x9E3779B97F4A7C15))[i[part]]
-        both = mix(both)
+        both = tie_hash(paid_hash(*bought(part)), customer_hash[c[part]], item_hash[i[part]])
         item_tie += sum_by(i[part], both, size[0])
         customer_tie += sum_by(c[part], both, size[1])
 
     count = np.bincount(i, minlength=len(item_ids))
-    items = np.lexsort((_id_rank(item_ids), item_tie, -count))[: int((count > 0).sum())]
-    present = int((first < np.iinfo(np.int64).max).sum())
-    customers = np.lexsort((_id_rank(customer_ids), customer_tie, first))[:present]
+    items = in_item_order(count, item_tie, item_ids)
+    customers = in_customer_order(first, customer_tie, customer_ids)
     c, i = _renumber(customers, len(customer_ids))[c], _renumber(items, len(item_ids))[i]
 
     made = _Ordered(len(c))
@@ -219,17 +235,17 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     return Coded(**made.columns(), customers=customers, items=items, customer_hash=customer_hash[customers])
 
 
-def _own(time: NDArray[np.int64], quantity: NDArray[np.float64]) -> NDArray[np.uint64]:
+def own_hash(time: NDArray[np.int64], quantity: NDArray[np.float64]) -> NDArray[np.uint64]:
     """Hash when and how much was bought."""
     return mix(time.astype(np.uint64) + mix(quantity.view(np.uint64)))
 
 
-def _paid_each(
+def paid_hash(
     time: NDArray[np.int64], quantity: NDArray[np.float64], price: NDArray[np.float64]
 ) -> NDArray[np.uint64]:
     """Hash the price too: two items always bought together can still differ in it."""
     known = np.where(np.isnan(price), -1.0, price)
-    return np.asarray(_own(time, quantity) + mix(known.view(np.uint64)), np.uint64)
+    return np.asarray(own_hash(time, quantity) + mix(known.view(np.uint64)), np.uint64)
 
 
 def _of_whole_customers(customer: NDArray[np.int32], many: int) -> Iterator[NDArray[np.int64] | slice]:
@@ -277,7 +293,7 @@ class _Ordered:
             np.arange(len(starts), dtype=np.int32), np.diff(np.append(starts, len(t)))
         )
         moment = np.minimum.reduceat(t[by_order], starts)
-        content = sum_by(group, mix(_paid_each(t, quantity, price) + i.astype(np.uint64)), len(starts))
+        content = sum_by(group, mix(paid_hash(t, quantity, price) + i.astype(np.uint64)), len(starts))
         owner, old_order = c[by_order[starts]], o[by_order[starts]]
         del by_order
         orders = sorted_rows(owner, moment, content, old_order)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from nextbuy.mining.parts import Parts
-    from nextbuy.orders.table import Orders
+    from nextbuy.orders.catalog import Catalog
     from nextbuy.predict.history import Timeline
 
 RECENT_DAYS = (7, 21, 60)
@@ -209,39 +209,40 @@ class Items:
         return cls(intervals=inner, **{f.name: state[f.name] for f in fields(cls) if f.name != "intervals"})
 
 
-def substitute_groups(orders: Orders) -> NDArray[np.int64]:
+def substitute_groups(item_ids: pa.Array, catalog: Catalog | None) -> NDArray[np.int64]:
     """Give each item's group of substitutes as a code, -1 where the catalog names none."""
-    if orders.catalog is None or "substitutes_group" not in orders.catalog.columns:
-        return np.full(orders.n_items, -1, np.int64)
-    coded = orders.catalog.column("substitutes_group", orders.item_ids).cast(pa.string()).dictionary_encode()
+    if catalog is None or "substitutes_group" not in catalog.columns:
+        return np.full(len(item_ids), -1, np.int64)
+    coded = catalog.column("substitutes_group", item_ids).cast(pa.string()).dictionary_encode()
     return np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), np.int64)
 
 
-def catalog_arrays(orders: Orders) -> tuple[NDArray[np.int32], pa.Array, NDArray[np.bool_], pa.Array]:
+def catalog_arrays(
+    item_ids: pa.Array, lines: NDArray[np.int64], catalog: Catalog | None
+) -> tuple[NDArray[np.int32], pa.Array, NDArray[np.bool_], pa.Array]:
     """Give each item's category code (-1: none), the category names, whether it is durable, and its name.
 
-    Categories are numbered by what was bought, most first, so that their spelling decides nothing. Without a catalog
-    there is no category, nothing is durable, and an item's name is its id.
+    Categories are numbered by the `lines` of their items, most first, so that their spelling decides nothing. Without a
+    catalog there is no category, nothing is durable, and an item's name is its id.
     """
-    ids = pc.cast(orders.item_ids, pa.string())
+    ids = pc.cast(item_ids, pa.string())
     none = np.full(len(ids), -1, np.int32), pa.array([], pa.string()), np.zeros(len(ids), dtype=bool), ids
-    catalog = orders.catalog
     if catalog is None:
         return none
     category, names, durable, item_names = none
     if "category" in catalog.columns:
-        own = pc.cast(catalog.column("category", orders.item_ids), pa.string()).dictionary_encode()
+        own = pc.cast(catalog.column("category", item_ids), pa.string()).dictionary_encode()
         code = pc.fill_null(own.indices, -1).to_numpy(zero_copy_only=False)
-        known, lines = code >= 0, np.bincount(orders.item, minlength=orders.n_items)
+        known = code >= 0
         # a dictionary lists what comes first first, and items that sell most come first: that breaks ties
         by = np.argsort(-np.bincount(code[known], lines[known], len(own.dictionary)), kind="stable")
         place = np.full(len(by) + 1, -1, np.int32)  # the last place is for items without a category
         place[by] = np.arange(len(by))
         category, names = place[code], own.dictionary.take(pa.array(by))
     if "durable" in catalog.columns:
-        durable = pc.fill_null(catalog.column("durable", orders.item_ids), fill_value=False).to_numpy(
+        durable = pc.fill_null(catalog.column("durable", item_ids), fill_value=False).to_numpy(
             zero_copy_only=False
         )
     if "name" in catalog.columns:
-        item_names = pc.coalesce(pc.cast(catalog.column("name", orders.item_ids), pa.string()), ids)
+        item_names = pc.coalesce(pc.cast(catalog.column("name", item_ids), pa.string()), ids)
     return category, names, durable.astype(bool), item_names

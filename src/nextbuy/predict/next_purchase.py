@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,6 +35,11 @@ from nextbuy.predict.triggers import Links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from nextbuy.mining.parts import Parts
+    from nextbuy.orders.catalog import Catalog
 
     Ids = Sequence[Any]
 
@@ -117,36 +122,89 @@ class NextPurchase(BaseEstimator):
         if not len(orders):
             before = "" if as_of is None else f" before as_of={str(as_of)!r}"
             raise InputError(f"There is no order to learn from{before}.")
-        events = purchases(orders)
-        category, names, durable, item_names = catalog_arrays(orders)
-        self._cut = events.end
-        # within its last day the model has seen what an earlier moment of that day must not know
-        self._known_before = self._cut * DAY_US if orders.known_before is None else orders.known_before
-        self._events = events
-        self.item_ids_, self.customer_ids_ = orders.item_ids, orders.customer_ids
+        self._events, self.customer_ids_ = purchases(orders), orders.customer_ids
         self.backend_ = orders.backend
-        self._labels = Labels(orders.item_ids, item_names, names)
-        with parted(events, n_jobs=self.n_jobs) as parts:
-            timelines = parts.each(Timeline.of).kept()
-            self.learned_ = learn(
-                timelines,
-                self._cut,
-                start=events.start,
-                n_customers=events.n_customers,
-                horizon_days=self.horizon_days,
-                window_days=self.window_days,
-                category=category,
-                durable=durable,
-                substitutes=substitute_groups(orders),
-                random_state=self.random_state,
-                n_jobs=self.n_jobs,
+        lines = np.bincount(orders.item, minlength=orders.n_items)
+        with parted(self._events, n_jobs=self.n_jobs) as parts:
+            self._learn(
+                parts,
+                self._events,
+                orders.item_ids,
+                lines,
+                known_before=orders.known_before,
+                catalog=orders.catalog,
             )
-            self._crowd = Crowd.of(timelines, self._cut, self.learned_.sources.ease)
-        self._finish()
         return self
+
+    def fit_parts(
+        self,
+        parts: Parts,
+        span: Purchases,
+        item_ids: pa.Array,
+        lines: NDArray[np.int64],
+        *,
+        known_before: int | None,
+        catalog: Catalog | None,
+    ) -> Self:
+        """Learn from parts of the customers that stay where they are: for `nextbuy.engines`.
+
+        Parameters
+        ----------
+        parts : Parts
+            Of `Purchases`, in the codes that the whole table would have.
+        span : Purchases
+            Days, customers and items of all parts; no purchase.
+        item_ids : pyarrow.Array
+            By code.
+        lines : ndarray of int64
+            Lines of each item.
+        known_before : int or None
+            Microseconds since 1970.
+        catalog : Catalog or None
+        """
+        self._check_parameters()
+        self._orders, self.backend_ = None, "pandas"
+        self._events, self.customer_ids_ = replace(span, n_customers=0), pa.array([], pa.string())
+        self._learn(parts, span, item_ids, lines, known_before=known_before, catalog=catalog)
+        return self
+
+    def _learn(
+        self,
+        parts: Parts,
+        span: Purchases,
+        item_ids: pa.Array,
+        lines: NDArray[np.int64],
+        *,
+        known_before: int | None,
+        catalog: Catalog | None,
+    ) -> None:
+        category, names, durable, item_names = catalog_arrays(item_ids, lines, catalog)
+        self._cut = span.end
+        # within its last day the model has seen what an earlier moment of that day must not know
+        self._known_before = self._cut * DAY_US if known_before is None else known_before
+        self.item_ids_, self._labels = item_ids, Labels(item_ids, item_names, names)
+        timelines = parts.each(Timeline.of).kept()
+        self.learned_ = learn(
+            timelines,
+            self._cut,
+            start=span.start,
+            n_customers=span.n_customers,
+            horizon_days=self.horizon_days,
+            window_days=self.window_days,
+            category=category,
+            durable=durable,
+            substitutes=substitute_groups(item_ids, catalog),
+            random_state=self.random_state,
+            n_jobs=self.n_jobs,
+        )
+        self._crowd = Crowd.of(timelines, self._cut, self.learned_.sources.ease)
+        self._finish()
 
     def _check(self, orders: Orders) -> None:
         check_orders(orders, need="Predictions need to know who bought")
+        self._check_parameters()
+
+    def _check_parameters(self) -> None:
         check_whole("horizon_days", self.horizon_days, least=1)
         check_whole("window_days", self.window_days, least=1)
         check_whole("n_jobs", self.n_jobs, least=1)

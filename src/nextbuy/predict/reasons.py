@@ -8,6 +8,8 @@ from importlib.resources import files
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
+from nextbuy.orders.errors import InputError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,6 +26,8 @@ def _texts() -> Any:
 
 @cache
 def _catalogue(language: str) -> dict[str, Any]:
+    if language not in languages():  # a stranger's model may name a way to another file
+        raise InputError(f"language={language!r} is not known. Try one of {', '.join(languages())}.")
     return tomllib.loads((_texts() / f"{language}.toml").read_text("utf-8"))
 
 

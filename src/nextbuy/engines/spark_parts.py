@@ -1,0 +1,243 @@
+"""Parts of the customers on a Spark cluster: counted there, added up, concluded from here."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from functools import partial
+from operator import add
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from nextbuy.mining.exposures import Purchases, from_lines
+from nextbuy.orders import read_orders
+from nextbuy.orders.errors import InputError
+from nextbuy.orders.frames import DAY_US
+from nextbuy.orders.lines import in_customer_order, in_item_order, mix, own_hash, paid_hash, sum_by, tie_hash
+from nextbuy.orders.table import to_us
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+    from pyspark import RDD
+    from pyspark.sql import DataFrame
+
+    from nextbuy.orders import Orders
+
+
+class SparkParts:
+    """Parts that Spark keeps; see `nextbuy.mining.parts.Parts`."""
+
+    def __init__(self, rdd: RDD[Any]) -> None:
+        self.rdd = rdd
+
+    def total(self, count: Callable[..., Any], **given: Any) -> Any:
+        """Give the sum of `count(part, **given)` over all parts; they are added on the cluster, in no order."""
+        work = self.rdd.context.broadcast(partial(count, **given))
+
+        def counted(part: Any) -> Any:
+            return work.value(part)
+
+        try:
+            return self.rdd.map(counted).treeReduce(add)
+        finally:
+            work.unpersist()
+
+    def each(self, change: Callable[..., Any], **given: Any) -> Self:
+        """Give the parts that `change(part, **given)` makes of these."""
+        return type(self)(self.rdd.map(partial(change, **given)))
+
+    def kept(self) -> Self:
+        """Give the same parts, made once and kept, on disk where there is no memory."""
+        return type(self)(kept(self.rdd))
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A frame's purchases in the codes that `read_orders` gives the whole, and what all of them say.
+
+    Attributes
+    ----------
+    parts : SparkParts
+        Of `Purchases`.
+    span : Purchases
+        No purchase, but the days and the number of customers and items of all of them.
+    item_ids : pyarrow.Array
+    lines : ndarray of int64
+        Lines of each item.
+    known_before : int or None
+        Microseconds since 1970.
+    """
+
+    parts: SparkParts
+    span: Purchases
+    item_ids: pa.Array
+    lines: NDArray[np.int64]
+    known_before: int | None
+
+
+def coded(lines: DataFrame, given: dict[str, Any], *, timezone: str, as_of: Any) -> Coded:
+    """Code the lines of a frame whose customers are whole within partitions.
+
+    Codes go by what the whole table says (how often an item sells, when a customer came, hashes of the rest), which
+    takes two rounds of sums; ids and hashes of items and customers come to the driver, lines do not.
+    """
+    known_before = None if as_of is None else to_us(as_of)
+    read = partial(_read, given=given, timezone=timezone, known_before=known_before)
+    orders = kept(lines.mapInArrow(_as_stream, "content binary").rdd.flatMap(read))
+    first = orders.map(_first_sums).collect()
+    if not first:
+        raise InputError(
+            "There is no order to learn from" + (f" before as_of={str(as_of)!r}." if as_of else ".")
+        )
+    every = pa.concat_arrays([p.item_ids for p in first]).dictionary_encode()
+    at, ids = np.asarray(every.indices), every.dictionary
+
+    def over_items(name: str) -> NDArray[np.uint64]:
+        return sum_by(at, np.concatenate([getattr(p, name) for p in first]), len(ids))
+
+    item_hash = over_items("item_hash")
+    count, merged = (over_items(name).astype(np.int64) for name in ("count", "merged"))
+    second = orders.mapPartitionsWithIndex(partial(_second_sums, item_ids=ids, item_hash=item_hash)).collect()
+    tie = np.zeros(len(ids), np.uint64)
+    for part in second:
+        np.add.at(tie, part.item, part.item_tie)
+    items = in_item_order(count, tie, ids)
+    item_ids = ids.take(pa.array(items))
+    of_all = pa.concat_arrays([p.customer_ids for p in second])
+    by = in_customer_order(
+        np.concatenate([p.first for p in second]), np.concatenate([p.customer_tie for p in second]), of_all
+    )
+    code = np.empty(len(of_all), np.int32)
+    code[by] = np.arange(len(by), dtype=np.int32)
+    codes = np.split(code, np.cumsum([len(p.first) for p in second])[:-1])
+    until = 0 if known_before is None else -(-known_before // DAY_US)
+    none = np.zeros(0, np.int32)
+    start, end = min(p.start for p in first), max(until, *(p.end for p in first))
+    span = Purchases(
+        none, none, none, none, none, np.zeros(0, dtype=bool), len(of_all), len(item_ids), start, end
+    )
+    numbered = dict(zip((p.number for p in second), codes, strict=True))
+    known = orders.context.broadcast((numbered, item_ids, span))
+    parts = SparkParts(
+        orders.mapPartitionsWithIndex(lambda number, part: _purchases(number, part, *known.value))
+    )
+    return Coded(parts, span, item_ids, merged[items], known_before)
+
+
+def kept(rdd: RDD[Any]) -> RDD[Any]:
+    """Have Spark keep what it makes once, on disk where there is no memory."""
+    from pyspark import StorageLevel
+
+    return rdd.persist(StorageLevel.MEMORY_AND_DISK)
+
+
+def _as_stream(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Give all lines of a partition as one arrow stream."""
+    found = [batch for batch in batches if batch.num_rows]
+    if found:
+        sink = io.BytesIO()
+        with pa.ipc.new_stream(sink, found[0].schema) as writer:
+            for batch in found:
+                writer.write_batch(batch)
+        yield pa.record_batch({"content": pa.array([sink.getvalue()], pa.binary())})
+
+
+def _read(row: Any, *, given: dict[str, Any], timezone: str, known_before: int | None) -> list[Orders]:
+    orders = read_orders(pa.ipc.open_stream(row.content).read_all(), **given, timezone=timezone)
+    if known_before is not None:
+        orders = orders.before(np.datetime64(known_before, "us"))
+    return [orders] if len(orders) else []
+
+
+@dataclass(frozen=True)
+class _First:
+    """What one part says of its items: hash of their lines, their lines as they came and merged; and its days."""
+
+    item_ids: pa.Array
+    item_hash: NDArray[np.uint64]
+    count: NDArray[np.uint64]
+    merged: NDArray[np.uint64]
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class _Second:
+    """What one part, by its number, says of its customers in its own order, and more of its items."""
+
+    number: int
+    customer_ids: pa.Array
+    first: NDArray[np.int64]
+    customer_tie: NDArray[np.uint64]
+    item: NDArray[np.int64]
+    item_tie: NDArray[np.uint64]
+
+
+def _lines(orders: Orders) -> tuple[NDArray[Any], ...]:
+    """Give customer, item, time, quantity and price of the known lines, as they came."""
+    lines = orders._lines  # noqa: SLF001 - the codes of the whole are made of lines as they came
+    rows, quantity = lines.known_before(orders.known_before)
+    return lines.customer[rows], lines.item[rows], lines.time[rows], quantity, lines.price[rows]
+
+
+def _places(ids: pa.Array, among: pa.Array) -> NDArray[np.int64]:
+    return np.asarray(pc.index_in(ids, value_set=among).to_numpy(zero_copy_only=False), np.int64)
+
+
+def _first_sums(orders: Orders) -> _First:
+    _, item, time, quantity, _ = _lines(orders)
+    ids = orders._ids[2]  # noqa: SLF001 - same
+    merged = np.zeros(len(ids), np.uint64)
+    merged[_places(orders.item_ids, ids)] = np.bincount(orders.item, minlength=orders.n_items)
+    return _First(
+        ids,
+        sum_by(item, own_hash(time, quantity), len(ids)),
+        np.bincount(item, minlength=len(ids)).astype(np.uint64),
+        merged,
+        int(orders.day.min()),
+        int(orders.day.max()) + 1,
+    )
+
+
+def _second_sums(
+    number: int, part: Iterator[Orders], *, item_ids: pa.Array, item_hash: NDArray[np.uint64]
+) -> Iterator[_Second]:
+    for orders in part:
+        customer, item, time, quantity, price = _lines(orders)
+        customer_ids, _, ids = orders._ids  # noqa: SLF001 - same
+        at = _places(ids, item_ids)
+        customer_hash = sum_by(customer, mix(own_hash(time, quantity)), len(customer_ids))
+        both = tie_hash(paid_hash(time, quantity, price), customer_hash[customer], item_hash[at][item])
+        first = np.full(len(customer_ids), np.iinfo(np.int64).max)
+        np.minimum.at(first, customer, time)
+        mine = _places(orders.customer_ids, customer_ids)
+        yield _Second(
+            number,
+            orders.customer_ids,
+            first[mine],
+            sum_by(customer, both, len(customer_ids))[mine],
+            at,
+            sum_by(item, both, len(ids)),
+        )
+
+
+def _purchases(
+    number: int,
+    part: Iterator[Orders],
+    codes: dict[int, NDArray[np.int32]],
+    item_ids: pa.Array,
+    span: Purchases,
+) -> Iterator[Purchases]:
+    """Give the purchases of a part in the codes of the whole."""
+    for orders in part:
+        code = codes[number]
+        half = np.zeros(span.n_customers, dtype=bool)
+        half[code] = (orders.customer_hash >> np.uint64(17)) & np.uint64(1) == 1
+        item = _places(orders.item_ids, item_ids).astype(np.int32)[orders.item]
+        found = from_lines(code[orders.customer], orders.day, item, half=half, n_items=span.n_items)
+        yield replace(found, start=span.start, end=span.end)
