@@ -116,15 +116,34 @@ def test_large_files_are_mapped(saved):
         assert isinstance(base.obj, mmap.mmap)
 
 
+def _reseal(place, name):
+    """Make the manifest say what a changed file holds now, as a stranger would."""
+    content, raw = json.loads((place / "manifest.json").read_bytes()), (place / name).read_bytes()
+    content.pop("checksum")
+    content["files"][name] = {"sha256": hashlib.sha256(raw).hexdigest(), "bytes": len(raw)}
+    (place / "manifest.json").write_bytes(seal(content))
+
+
+def test_a_language_is_no_way_to_another_file(model, tmp_path):
+    """A stranger's model whose language leads out of the texts is refused before any file is opened."""
+    place = nb.save(model, tmp_path / "model")
+    (tmp_path / "secret.toml").write_text("thousands = '!'")
+    tree = (place / "state.json").read_text(encoding="utf-8")
+    assert tree.count('"en"') == 1
+    (place / "state.json").write_text(
+        tree.replace('"en"', json.dumps(str(tmp_path / "secret"))), encoding="utf-8"
+    )
+    _reseal(place, "state.json")
+    with pytest.raises(nb.InputError, match="is not known"):
+        nb.load(place).predict(k=1)
+
+
 @pytest.mark.parametrize("name", ["ease.indices.npy", "ease.indptr.npy", "events.item.npy"])
 def test_codes_that_point_elsewhere_are_refused(model, tmp_path, name):
     """A stranger's model whose codes lie outside of its arrays is refused before compiled code follows them."""
     place = nb.save(model, tmp_path / "model")
     values = np.load(place / name)
     np.save(place / name, np.where(np.arange(len(values)) % 7 == 3, 2**30, values).astype(values.dtype))
-    content, raw = json.loads((place / "manifest.json").read_bytes()), (place / name).read_bytes()
-    content.pop("checksum")
-    content["files"][name] = {"sha256": hashlib.sha256(raw).hexdigest(), "bytes": len(raw)}
-    (place / "manifest.json").write_bytes(seal(content))
+    _reseal(place, name)
     with pytest.raises(nb.InputError, match=r"cannot be used|codes of items beyond"):
         nb.load(place).predict(k=1)

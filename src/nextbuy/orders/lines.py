@@ -229,7 +229,7 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     c, i = _renumber(customers, len(customer_ids))[c], _renumber(items, len(item_ids))[i]
 
     made = _Ordered(len(c))
-    for some in _of_whole_customers(c, present):
+    for some in _of_whole_customers(c, len(customers)):
         order = lines.order[some if isinstance(rows, slice) else rows[some]]
         made.add(c[some], order, i[some], *bought(some))
     return Coded(**made.columns(), customers=customers, items=items, customer_hash=customer_hash[customers])
