@@ -106,9 +106,9 @@ class Forest:
         columns, every = self._columns
         possible = np.broadcast_to(every, (len(rows), len(every))).copy()
         some = np.empty_like(possible)
-        for column in columns:
-            place = column.cuts.searchsorted(rows[:, column.feature], side="right")
-            column.possible.take(place, axis=0, out=some, mode="clip")
+        values = rows.T
+        for feature, cuts, table in columns:
+            table.take(cuts.searchsorted(values[feature], side="right"), axis=0, out=some, mode="clip")
             possible &= some
         lowest = np.bitwise_count(~possible & (possible - possible.dtype.type(1)))
         leaf: NDArray[np.int64] = lowest.T.astype(np.int64, order="C")

@@ -82,7 +82,7 @@ def repeat_candidates(history: History, sources: Sources) -> Candidates:
         h.customer[keep].astype(np.int64),
         h.item[keep].astype(np.int64),
         features,
-        columns["closed_form"][keep],
+        columns["closed_form"][keep].astype(np.float32),
         tuple(columns),
         keep,
         none,

@@ -23,19 +23,23 @@ def customer_columns(history: History, customer: NDArray) -> dict[str, NDArray]:
     c, cut = history.customers, history.cut
     rhythm = np.where(c.visits > 1, (c.last_day - c.first_day) / np.maximum(c.visits - 1, 1), np.nan)
     quiet = np.where(c.visits > 0, cut - c.last_day, np.nan)
-    return {
-        name: column[customer].astype(np.float32)
-        for name, column in {
-            "customer_visits": c.visits,
-            "customer_visits_30": c.visits_30,
-            "customer_visits_90": c.visits_90,
-            "customer_quiet_days": quiet,
-            "customer_rhythm_days": rhythm,
-            "customer_overdue": quiet / np.maximum(rhythm, 1),
-            "customer_basket": c.basket,
-            "customer_items": c.items,
-        }.items()
+    columns = {
+        "customer_visits": c.visits,
+        "customer_visits_30": c.visits_30,
+        "customer_visits_90": c.visits_90,
+        "customer_quiet_days": quiet,
+        "customer_rhythm_days": rhythm,
+        "customer_overdue": quiet / np.maximum(rhythm, 1),
+        "customer_basket": c.basket,
+        "customer_items": c.items,
     }
+    return _spread(columns, customer)
+
+
+def _spread(columns: dict[str, NDArray], customer: NDArray) -> dict[str, NDArray]:
+    """Give each row the figures of its customer."""
+    figures = np.array(list(columns.values()), np.float32)
+    return dict(zip(columns, figures.take(customer, axis=1), strict=True))
 
 
 def visits_ahead(
@@ -70,7 +74,7 @@ def habit_columns(history: History) -> dict[str, NDArray]:
         "customer_recent_basket": np.bincount(e.customer[recent], minlength=n) / np.clip(c.visits, 1, 3),
         "customer_age_days": h.cut - c.first_day,
     }
-    return {name: column[h.customer].astype(np.float32) for name, column in columns.items()}
+    return _spread(columns, h.customer)
 
 
 def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[str, NDArray]:
@@ -111,7 +115,7 @@ def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[s
         "pair_rank_90": rank_within(h.customer, decayed["pair_decayed_90"]),
         "pair_rank_days": rank_within(h.customer, n + 1e-6 * h.last_day),
     }
-    return {name: column.astype(np.float32) for name, column in columns.items()} | habit_columns(h)
+    return columns | habit_columns(h)
 
 
 def rank_within(group: NDArray, value: NDArray) -> NDArray[np.int64]:

@@ -151,7 +151,7 @@ class Items:
         )
 
     @cached_property
-    def _figures(self) -> dict[str, NDArray[np.float32]]:
+    def _figures(self) -> tuple[list[str], NDArray[np.float32]]:
         trend = np.log((self.share_21 / 21 + 1e-5) / (self.share_60 / 60 + 1e-5))
         columns = {
             "item_share_7": self.share_7,
@@ -164,11 +164,12 @@ class Items:
             "item_repeat_share": self.intervals.repeat_share,
             "item_interval": self.intervals.mean,
         }
-        return {name: column.astype(np.float32) for name, column in columns.items()}
+        return list(columns), np.array([column.astype(np.float32) for column in columns.values()])
 
     def columns(self, item: NDArray) -> dict[str, NDArray]:
         """Features of `item`, one row each."""
-        return {name: column[item] for name, column in self._figures.items()}
+        names, figures = self._figures
+        return dict(zip(names, figures.take(item, axis=1), strict=True))
 
     @cached_property
     def selling(self) -> NDArray[np.int64]:
