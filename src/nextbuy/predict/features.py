@@ -87,8 +87,8 @@ def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[s
     visits = c.visits[h.customer]
     decayed = {f"pair_decayed_{life}": h.decayed(life) for life in HALF_LIVES_DAYS}
     # a gamma-Poisson rate of repeats, shrunk to the item's own (worth 90 days)
-    usual = items.intervals.gaps / np.maximum(items.buyers * items.age_days / 2, 1.0)
-    rate = (n - 1 + 90 * usual[h.item]) / (known + 90)
+    usual = items.intervals.gaps[h.item] / np.maximum(items.buyers[h.item] * items.age_days[h.item] / 2, 1.0)
+    rate = (n - 1 + 90 * usual) / (known + 90)
     ahead = visits_ahead(h, items, h.customer, horizon_days=horizon_days)
     # the same from the last 90 days
     lately = (c.visits_90 + 60 * items.orders_per_day) / (np.clip(h.cut - c.first_day, 0, 90) + 60)
