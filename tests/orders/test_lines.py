@@ -118,3 +118,14 @@ def test_orders_are_the_same_however_few_lines_are_sorted_at_once(small_world, m
             np.testing.assert_array_equal(getattr(pieces, name), getattr(whole, name), err_msg=name)
         for name in ("customer_ids", "order_ids", "item_ids"):
             assert getattr(pieces, name).equals(getattr(whole, name))
+
+
+def test_a_moment_after_everything_changes_no_array_but_what_is_known(small_world):
+    """What was known after the last line and return is the same lines, and the table then reaches that moment."""
+    orders = read_orders(small_world.orders)
+    later = orders.before("2030-01-01")
+    for name in ("customer", "order", "item", "time", "quantity", "price"):
+        np.testing.assert_array_equal(getattr(later, name), getattr(orders, name), err_msg=name)
+    assert (later.known_before, orders.known_before) == (to_us("2030-01-01"), None)
+    assert later.end_day == 21_915 > orders.end_day
+    assert len(later.before("2025-01-01")) == len(orders.before("2025-01-01")) < len(orders)
