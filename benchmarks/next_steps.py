@@ -8,7 +8,7 @@ some days before the end, of every customer and link whose antecedent was bought
 open    the planned consequent comes within the window of the link (its lags' middle 80 %, of which now is a part),
         within the horizon, and is the customer's next planned purchase. Of these, the share with an item of the
         consequent's category among the first three new-item predictions.
-first   the same, among the rows of the first three categories (three mirrors are one idea).
+needs   the same, among the first three rows of level="category" (three mirrors are one idea).
 any     of the customers in an open window, the share with any step that is open for them among the first three.
 oracle  the same share as `open` for somebody who knows every link's true share and lags, but not the plan: one item of
         each of the three links with the highest chance within the horizon. Nobody can be expected to do better.
@@ -37,7 +37,7 @@ class Steps:
     """Shares of one world, and how many customers are behind them."""
 
     open: float
-    first: float
+    needs: float
     any: float
     oracle: float
     after: float
@@ -49,12 +49,9 @@ def judge(world: nb.datasets.Dataset, as_of: pd.Timestamp, *, horizon_days: int 
     """Fit on what was known at `as_of` and compare the first three new items with the plans."""
     orders = nb.read_orders(world.orders, catalog=world.catalog)
     model = nb.NextPurchase(horizon_days=horizon_days).fit(orders, as_of=as_of)
-    rows = model.predict(kind="new", k=30)
-    category = world.catalog.set_index("item_id")["category"]
-    rows = rows.assign(category=rows["item_id"].map(category))
-    top = rows[rows["rank"] <= TOP].groupby("customer_id")["category"].agg(set)
-    ideas = rows.drop_duplicates(["customer_id", "category"]).groupby("customer_id").head(TOP)
-    ideas = ideas.groupby("customer_id")["category"].agg(set)
+    top, needs = (
+        listed(world, model.predict(kind="new", level=level, k=TOP)) for level in ("item", "category")
+    )
     steps = waiting(world, orders, as_of, horizon_days=horizon_days)
     steps = steps[steps["customer_id"].isin(top.index)]
     steps["chance"] = chances(steps, horizon_days)
@@ -66,13 +63,19 @@ def judge(world: nb.datasets.Dataset, as_of: pd.Timestamp, *, horizon_days: int 
     some = steps[steps["open"]].groupby("customer_id")["consequent"].agg(set).reindex(customers)
     return Steps(
         open=_share(next_one, top),
-        first=_share(next_one, ideas),
+        needs=_share(next_one, needs),
         any=float(np.mean([bool(top[c] & want) for c, want in some.items()])),
         oracle=_share(next_one, oracle),
         after=_share(over, top),
         customers_open=len(customers),
         customers_after=over["customer_id"].nunique(),
     )
+
+
+def listed(world: nb.datasets.Dataset, rows: pd.DataFrame) -> pd.Series:
+    """The categories that stand on each customer's list."""
+    category = rows["item_id"].map(world.catalog.set_index("item_id")["category"])
+    return category.groupby(rows["customer_id"]).agg(set)
 
 
 def _share(steps: pd.DataFrame, listed: pd.Series) -> float:
@@ -131,13 +134,13 @@ def main() -> None:
             found = judge(world, end - pd.Timedelta(days=back))
             made.append(found)
             print(
-                f"seed {seed}, {back} days before the end: open {found.open:.1%} (first {found.first:.1%}, any "
+                f"seed {seed}, {back} days before the end: open {found.open:.1%} (needs {found.needs:.1%}, any "
                 f"{found.any:.1%}, oracle {found.oracle:.1%}) of {found.customers_open:,} customers; after "
                 f"{found.after:.1%} of {found.customers_after:,}",
                 flush=True,
             )
     print(
-        f"mean: open {mean(m.open for m in made):.1%}, first {mean(m.first for m in made):.1%}, "
+        f"mean: open {mean(m.open for m in made):.1%}, needs {mean(m.needs for m in made):.1%}, "
         f"any {mean(m.any for m in made):.1%}, oracle {mean(m.oracle for m in made):.1%}, "
         f"after {mean(m.after for m in made):.1%}"
     )

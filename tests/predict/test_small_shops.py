@@ -60,9 +60,9 @@ def test_a_small_shop_has_rules_without_nonsense(name, occurrence, small_world):
 
 
 def test_the_verdict_says_what_there_was_to_learn_from(small_model, small_world):
-    """A year teaches both heads; fifty days none; few purchases are counted, against the hundred that it takes."""
+    """A year teaches both heads (six of its months, all in its newer half); fifty days none; few purchases are counted, against the hundred that it takes."""
     assert "closed" not in small_model.learned_.verdict
-    assert "after 3 past cut-offs" in small_model.learned_.verdict
+    assert "after 6 past cut-offs" in small_model.learned_.verdict
     lines = small_world.orders
     short = lines[lines["timestamp"] < lines["timestamp"].min() + pd.Timedelta(days=50)]
     said = nb.NextPurchase().fit(nb.read_orders(short)).learned_.verdict

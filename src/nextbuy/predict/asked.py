@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nextbuy.predict.labels import Labels
 
 KINDS = ("all", "new", "repeat")
+LEVELS = ("item", "category")
 
 
 def check_asked(*, kind: str, k: int, customers: Any, items: Any, exclude: Any) -> None:
@@ -32,6 +33,17 @@ def check_asked(*, kind: str, k: int, customers: Any, items: Any, exclude: Any) 
     check_whole("k", k, least=1)
     for name, ids in (("customers", customers), ("items", items), ("exclude", exclude)):
         check_ids(name, ids)
+
+
+def check_level(level: str, *, categories: int) -> None:
+    """Refuse a level that is not known, and categories where the catalog names none."""
+    if level not in LEVELS:
+        raise InputError(f"level={level!r} is not known. Try level='item' or 'category'.")
+    if level == "category" and not categories:
+        raise InputError(
+            "level='category' needs a catalog with the columns item_id and category. "
+            "Try read_orders(..., catalog='items.parquet') and fit again."
+        )
 
 
 class Given(NamedTuple):

@@ -190,7 +190,8 @@ def _new_columns(
 ) -> tuple[dict[str, NDArray], NDArray[np.float32]]:
     items = sources.items
     hazard = np.zeros((2, len(customer)), np.float32)
-    total, since = hazard.copy(), np.full((2, len(customer)), np.nan, np.float32)
+    total, count, surest = hazard.copy(), hazard.copy(), hazard.copy()
+    since = np.full((2, len(customer)), np.nan, np.float32)
     share = items.category_share[item]
     for triggers, links in zip(fired, sources.links, strict=True):
         side = int(links.by_category)
@@ -198,6 +199,8 @@ def _new_columns(
         on = rows >= 0
         hazard[side, on] = triggers.hazard[rows[on]]
         total[side, on] = triggers.total[rows[on]]
+        count[side, on] = triggers.count[rows[on]]
+        surest[side, on] = triggers.surest[rows[on]]
         since[side, on] = h.cut - triggers.day[rows[on]]
     ahead = visits_ahead(h, items, customer, horizon_days=sources.horizon_days)
     usual = max(items.orders_per_day * 60, 1e-9)
@@ -209,9 +212,13 @@ def _new_columns(
         "rule_hazard": hazard[0],
         "rule_total": total[0],
         "rule_since": since[0],
+        "rule_count": count[0],
+        "rule_surest": surest[0],
         "category_hazard": hazard[1],
         "category_total": total[1],
         "category_since": since[1],
+        "category_count": count[1],
+        "category_surest": surest[1],
         "category_item_hazard": by_rule[:, 1],
         "item_category_share": share,
         "similar": similar,

@@ -115,7 +115,7 @@ def gather_evidence(history: History, sources: Sources, crowd: Crowd, ranking: R
         item = ranking.item[part.places]
         e.put_counts(part.places, np.full(len(item), crowd.active), crowd.recent[item])
         _similar(e, part.places, history, sources, crowd, ranking.customer[part.places], item)
-        _sequence(e, part, history, sources, ranking.probability[part.places])
+        _sequence(e, part, history, sources, ranking.own[part.places])
     return e
 
 
@@ -152,14 +152,12 @@ def _repurchase(
     )
 
 
-def _sequence(
-    e: Evidence, part: Ranked, h: History, sources: Sources, probability: NDArray[np.float64]
-) -> None:
+def _sequence(e: Evidence, part: Ranked, h: History, sources: Sources, own: NDArray[np.float64]) -> None:
     """Rows that a running rule explains; where an item and a category rule both run, the stronger one speaks."""
     candidates = part.candidates
     strength = candidates.strength[part.rows]
     side = strength.argmax(axis=1)
-    explained = -np.expm1(-strength.max(axis=1)) >= RULE_SHARE * probability
+    explained = -np.expm1(-strength.max(axis=1)) >= RULE_SHARE * own
     for triggers, links in zip(candidates.triggers, sources.links, strict=True):
         rows = np.flatnonzero(explained & (side == int(links.by_category)))
         trigger = candidates.trigger[part.rows[rows], int(links.by_category)]

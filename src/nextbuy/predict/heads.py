@@ -50,7 +50,7 @@ class Shape(NamedTuple):
 
 REPEAT, NEW, ORDER = (
     Shape(150, 0.06, 15, 200, 0.3),
-    Shape(100, 0.08, 8, 100, 1.0),
+    Shape(150, 0.06, 15, 50, 0.3),
     Shape(100, 0.08, 8, 200, 0.3),
 )
 
@@ -139,8 +139,14 @@ class Head:
         return chance
 
     def probability(self, candidates: Candidates) -> NDArray[np.float64]:
-        """Chance of being bought within the horizon, dealt out among all candidates of each customer."""
+        """Chance of being bought within the horizon, as the list shows it.
+
+        The head learned from all rules together; where a candidate's own rule promises more, the odds are the
+        geometric mean of both. An ordered head deals the chances out among all candidates of each customer.
+        """
         chance, customer = self.chance(candidates), candidates.customer
+        if self.model is not None:
+            chance = promised(chance, candidates.strength)
         if self.by_count:
             return deal(customer, chance, by_count(candidates))
         if self.model is None or self.order is None or not len(chance):
@@ -167,6 +173,16 @@ class Head:
         if any(tree is not None and tree.feature.max() >= len(state["names"]) for tree in trees.values()):
             raise ValueError("its trees look at features that it has no names for")
         return cls(**{**state, **trees, "names": tuple(state["names"])})
+
+
+def promised(chance: NDArray[np.float64], strength: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Raise each chance halfway, in log-odds, to what the strongest running rule promises, where that is more."""
+    hazard = strength.max(axis=1).astype(np.float64)
+    more = np.flatnonzero(-np.expm1(-hazard) > chance)
+    out, own = chance.copy(), np.maximum(chance[more], 1e-12)
+    odds = np.sqrt(own / (1 - own) * np.expm1(hazard[more]))
+    out[more] = odds / (1 + odds)
+    return out
 
 
 def grid_edges(features: NDArray[np.float32], label: NDArray[np.bool_]) -> NDArray[np.float32]:

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from nextbuy.mining.exposures import Purchases
     from nextbuy.mining.parts import Parts
 
-CUTOFFS = 3
-MOST_CUSTOMERS = (
-    8_000  # the heads learn from so many customers at each cut-off, every n-th where there are more
-)
+CUTOFFS, MOST_CUTOFFS = 3, 12
+# the heads learn from so many customers at each cut-off, every n-th where there are more; where there are fewer, from
+# more cut-offs
+MOST_CUSTOMERS = 8_000
 SHORTEST_HISTORY_DAYS = 60
 MOST_MINED = 6_000  # items whose pairs are tested: 36 million
 MIN_FOLLOWED, MIN_CUSTOMERS, FDR = 8, 20, 0.05
@@ -91,9 +91,10 @@ def learn(
     chosen = every_nth(n_customers, MOST_CUSTOMERS)
     some = Timeline.of(timelines.total(_events_of, customers=chosen))
     kept = days_to_judge(some, cut, horizon_days=horizon_days)
-    cuts = past_cuts(cut - kept, start, horizon_days=horizon_days)
+    shape = {"horizon_days": horizon_days, "n_customers": len(chosen)}
+    cuts = past_cuts(cut - kept, start, **shape)
     if not cuts:  # a history just long enough for one cut-off has no days to spare
-        kept, cuts = 0, past_cuts(cut, start, horizon_days=horizon_days)
+        kept, cuts = 0, past_cuts(cut, start, **shape)
     repeats: list[tuple[Candidates, NDArray[np.int64]]] = []
     news: list[tuple[Candidates, NDArray[np.int64]]] = []
     links: tuple[Links, ...] = ()
@@ -125,10 +126,17 @@ def learn(
     return Learned(sources, repeat, new, tuple(cuts), drift)
 
 
-def past_cuts(end: int, start: int, *, horizon_days: int) -> list[int]:
-    """Cut-offs one horizon apart, the newest a horizon before `end`, each with enough history since `start`."""
-    cuts = [end - j * horizon_days for j in range(1, CUTOFFS + 1)]
-    return [cut for cut in cuts if cut - start >= max(SHORTEST_HISTORY_DAYS, horizon_days)]
+def past_cuts(end: int, start: int, *, horizon_days: int, n_customers: int) -> list[int]:
+    """Cut-offs one horizon apart, the newest a horizon before `end`, each with enough history since `start`.
+
+    Three, and up to twelve where there are few customers: from then on only in the newer half of the history, since
+    rules are mined from before the oldest.
+    """
+    most = int(np.clip(CUTOFFS * MOST_CUSTOMERS // max(n_customers, 1), CUTOFFS, MOST_CUTOFFS))
+    cuts = [end - j * horizon_days for j in range(1, most + 1)]
+    enough = max(SHORTEST_HISTORY_DAYS, horizon_days)
+    half = max(enough, (end - start) // 2)
+    return [cut for j, cut in enumerate(cuts) if cut - start >= (enough if j < CUTOFFS else half)]
 
 
 def every_nth(n: int, most: int) -> NDArray[np.int64]:

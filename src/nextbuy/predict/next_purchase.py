@@ -18,7 +18,7 @@ from nextbuy.mining.shared import parted, spread
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import DAY_US, ROWS, to_frame
 from nextbuy.orders.table import Orders, check_orders, codes_of, to_us
-from nextbuy.predict.asked import Given, check_asked, given_orders, of_customers
+from nextbuy.predict.asked import Given, check_asked, check_level, given_orders, of_customers
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
 from nextbuy.predict.crowd import Crowd
 from nextbuy.predict.ease import Ease
@@ -29,6 +29,7 @@ from nextbuy.predict.history import History, Timeline
 from nextbuy.predict.items import Items, catalog_arrays, substitute_groups
 from nextbuy.predict.labels import Labels
 from nextbuy.predict.learning import Learned, learn
+from nextbuy.predict.needs import Needs
 from nextbuy.predict.reasons import languages
 from nextbuy.predict.table import Ranking, as_rows, as_table, prediction_columns, rank
 from nextbuy.predict.triggers import Links
@@ -224,6 +225,7 @@ class NextPurchase(BaseEstimator):
         items: Ids | None = None,
         exclude: Ids | None = None,
         kind: str = "all",
+        level: str = "item",
         k: int = 10,
     ) -> Any:
         """Predict the next purchases of customers.
@@ -242,7 +244,13 @@ class NextPurchase(BaseEstimator):
         exclude : sequence of ids or None
             Never these items.
         kind : {"all", "new", "repeat"}, default "all"
-            Items bought for the first time, items bought again, or both ranked together.
+            Items bought for the first time, items bought again, or both ranked together. In a list of new items, the
+            likeliest item of a category that the customer never bought from stands where the chance of the whole
+            category puts it, so that its `probability` can be below the next row's.
+        level : {"item", "category"}, default "item"
+            "category": one row for each category of the catalog, with the likeliest item of it; `probability` is the
+            chance that anything of the category is bought (items taken as independent), and `kind="new"` asks for
+            categories that the customer never bought from, "repeat" for the others.
         k : int, default 10
             At most so many rows a customer.
 
@@ -263,26 +271,20 @@ class NextPurchase(BaseEstimator):
         if not hasattr(self, "learned_"):  # a hundredth of the time of
             check_is_fitted(self, "learned_")
         check_asked(kind=kind, k=k, customers=customers, items=items, exclude=exclude)
+        check_level(level, categories=len(self._labels.category_names))
+        asked = {"items": items, "exclude": exclude, "kind": kind, "level": level, "k": k}
         if as_of is not None and to_us(as_of) < self._known_before:
-            return self._as_known(as_of).predict(
-                orders, as_of=as_of, customers=customers, items=items, exclude=exclude, kind=kind, k=k
-            )
+            return self._as_known(as_of).predict(orders, as_of=as_of, customers=customers, **asked)
         given = given_orders(orders, as_of, self._labels)
         events, ids = (self._events, self.customer_ids_) if given is None else given[:2]
         if customers is not None:
             events, ids = of_customers(events, ids, customers)
         cut = self._cut_of(as_of, given)
         backend = self.backend_ if given is None else given.backend
-        asked = {
-            "cut": cut,
-            "items": items,
-            "exclude": exclude,
-            "kind": kind,
-            "k": k,
-            "as_dicts": backend == ROWS,
-        }
         n_jobs = self.n_jobs if events.n_customers > BLOCK else 1
-        answer = partial(NextPurchase._answer, self if n_jobs == 1 else self._alone(), asked)
+        answer = partial(
+            NextPurchase._answer, self if n_jobs == 1 else self._alone(), asked, cut, backend == ROWS
+        )
         blocks = (
             partial(answer, events.between(at, at + BLOCK), ids.slice(at, BLOCK))
             for at in range(0, max(events.n_customers, 1), BLOCK)
@@ -298,12 +300,14 @@ class NextPurchase(BaseEstimator):
         alone.__dict__ |= dict.fromkeys(("_orders", "_events", "customer_ids_", "_earlier"))
         return alone
 
-    def _answer(self, asked: dict[str, Any], events: Purchases, ids: pa.Array) -> Any:
+    def _answer(
+        self, asked: dict[str, Any], cut: int, as_dicts: bool, events: Purchases, ids: pa.Array
+    ) -> Any:
         """Answer for one block of customers: an arrow table, or a list of dicts."""
-        history = Timeline.of(events).before(asked["cut"])
-        ranking = self._rank(history, *(asked[name] for name in ("items", "exclude", "kind", "k")))
+        history = Timeline.of(events).before(cut)
+        ranking = self._rank(history, **asked)
         columns = self._columns(history, ids, ranking)
-        if asked["as_dicts"]:
+        if as_dicts:
             return as_rows(columns)
         return as_table(columns, customer_ids=ids, item_ids=self.item_ids_)
 
@@ -336,7 +340,7 @@ class NextPurchase(BaseEstimator):
             )
         events, ids = of_customers(self._events, self.customer_ids_, [customer])
         history = Timeline.of(events).before(self._cut_of(as_of, None))
-        ranking = self._rank(history, [item], None, "all", 1)
+        ranking = self._rank(history, items=[item], exclude=None, kind="all", level="item", k=1)
         rows = as_rows(self._columns(history, ids, ranking))
         if not rows:
             raise InputError(
@@ -366,7 +370,9 @@ class NextPurchase(BaseEstimator):
         earlier._cut = self._cut_of(as_of, None)  # noqa: SLF001 - the same class; the last days before as_of may have no order
         return earlier
 
-    def _rank(self, history: History, items: Ids | None, exclude: Ids | None, kind: str, k: int) -> Ranking:
+    def _rank(
+        self, history: History, *, items: Ids | None, exclude: Ids | None, kind: str, level: str, k: int
+    ) -> Ranking:
         n = len(self.item_ids_)
         allowed = np.ones(n, dtype=bool)
         asked = np.zeros(0, np.int64)
@@ -380,9 +386,10 @@ class NextPurchase(BaseEstimator):
         learned, made = self.learned_, []
         if kind != "new":
             made.append((repeat_candidates(history, learned.sources), learned.repeat))
-        if kind != "repeat":
+        if kind != "repeat" or level == "category":
             made.append((new_candidates(history, learned.sources, also=asked), learned.new))
-        return rank([(c, head.probability(c)) for c, head in made], allowed, k)
+        needs = Needs(history, learned.sources.items.category)
+        return rank([(c, head.probability(c)) for c, head in made], allowed, needs, k, kind=kind, level=level)
 
     def _columns(self, history: History, customer_ids: pa.Array, ranking: Ranking) -> dict[str, Any]:
         return prediction_columns(

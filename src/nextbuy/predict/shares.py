@@ -48,7 +48,8 @@ def source_shares(
 
     Exact Shapley values of the groups of features: what a source adds when it is learned after any of the others, in
     all orders; a source that is not known yet is filled in from `average`, candidates of other customers. Where the
-    head deals a customer's chances out among the candidates, the rest is what the place among them adds (`order`).
+    head deals a customer's chances out among the candidates, the rest is what the place among them adds (`order`);
+    what a new item's own rule adds to the head's chance goes to "sequence".
     The parts add up to the probability. 2^sources x 64 rows are predicted: some 10 ms.
 
     References
@@ -58,7 +59,11 @@ def source_shares(
     mine = _pick(candidates, np.array([row]))
     parts = _of_model(head, mine, average) if head.model is not None else _of_closed_form(head, mine)
     rest = probability - sum(parts.values())
-    return parts | {ORDER: rest} if abs(rest) > SMALLEST else parts
+    if abs(rest) <= SMALLEST:
+        return parts
+    if mine.pair[0] < 0 and not head.by_count:  # what the candidate's own rule promises beyond the head
+        return parts | {"sequence": parts.get("sequence", 0.0) + rest}
+    return parts | {ORDER: rest}
 
 
 def _of_model(head: Head, mine: Candidates, average: Candidates) -> dict[str, float]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nextbuy.predict.candidates import Candidates
     from nextbuy.predict.evidence import Evidence
     from nextbuy.predict.labels import Labels
+    from nextbuy.predict.needs import Needs
 
 COLUMNS = [
     "customer_id",
@@ -62,28 +63,53 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The rows of an answer, by customer and rank (from 1), and the heads that they come from."""
+    """The rows of an answer, by customer and rank (from 1), and the heads that they come from.
+
+    `probability` is of the item, or of its category where that was asked for; `own` is always of the item.
+    """
 
     customer: NDArray[np.int64]
     item: NDArray[np.int64]
     probability: NDArray[np.float64]
+    own: NDArray[np.float64]
     rank: NDArray[np.int64]
     repeat: NDArray[np.bool_]
     parts: tuple[Ranked, ...]
 
 
-def rank(heads: list[tuple[Candidates, NDArray[np.float64]]], allowed: NDArray[np.bool_], k: int) -> Ranking:
-    """Rank the allowed candidates of all heads together, highest probability first, and keep `k` a customer.
+def rank(
+    heads: list[tuple[Candidates, NDArray[np.float64]]],
+    allowed: NDArray[np.bool_],
+    needs: Needs,
+    k: int,
+    *,
+    kind: str,
+    level: str,
+) -> Ranking:
+    """Rank the allowed candidates of all heads together and keep `k` a customer.
 
-    Ties go to the repeat, then to the item sold more (the lower code).
+    The likeliest come first. Among new items, the likeliest of a category that the customer never bought from stands
+    where the category's chance puts it: five mirrors are one idea, each with a fifth of its chance. Ties go to the
+    repeat, then to the item sold more (the lower code). At level "category" each category has one row.
     """
     head = np.repeat(np.arange(len(heads)), [len(p) for _, p in heads])
     row = np.concatenate([np.arange(len(p)) for _, p in heads])
-    customer, item, probability = (
+    customer, item, own = (
         np.concatenate(parts) for parts in zip(*((c.customer, c.item, p) for c, p in heads), strict=True)
     )
     use = np.flatnonzero(allowed[item]) if len(item) else np.zeros(0, np.int64)
-    by = use[np.lexsort((item[use], head[use], -probability[use], customer[use]))]
+    probability = own.copy()
+    key = own
+    if level == "category" or (kind == "new" and needs.some):
+        chance, likeliest, owned = needs.met(customer[use], item[use], own[use])
+        if level == "category":
+            wanted = {"all": likeliest, "new": likeliest & ~owned, "repeat": likeliest & owned}[kind]
+            probability[use] = chance
+            use, key = use[wanted], probability
+        else:
+            key = own.copy()
+            key[use] = np.where(likeliest & ~owned, chance, own[use])
+    by = use[np.lexsort((item[use], head[use], -key[use], customer[use]))]
     place = place_within(changes(customer[by])) + 1
     first = place <= k
     by, place = by[first], place[first]
@@ -94,7 +120,7 @@ def rank(heads: list[tuple[Candidates, NDArray[np.float64]]], allowed: NDArray[n
     repeat = np.zeros(len(by), dtype=bool)
     for part in parts:
         repeat[part.places] = part.candidates.pair[part.rows] >= 0
-    return Ranking(customer[by], item[by], probability[by], place, repeat, tuple(parts))
+    return Ranking(customer[by], item[by], probability[by], own[by], place, repeat, tuple(parts))
 
 
 def prediction_columns(

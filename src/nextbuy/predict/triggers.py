@@ -86,6 +86,10 @@ class Triggers:
         Cumulative hazard of the strongest rule over the horizon.
     total : ndarray of float64
         The same, summed over all running rules: an upper bound where rules share a cause.
+    count : ndarray of int64
+        How many rules are running: one alone is often a chance purchase, several are an undertaking.
+    surest : ndarray of float64
+        Cumulative hazard of the rule with the highest confidence.
     """
 
     customer: NDArray[np.int64]
@@ -94,6 +98,8 @@ class Triggers:
     day: NDArray[np.int64]
     hazard: NDArray[np.float64]
     total: NDArray[np.float64]
+    count: NDArray[np.int64]
+    surest: NDArray[np.float64]
 
 
 def running(history: History, links: Links, *, horizon_days: int, category: NDArray[np.int32]) -> Triggers:
@@ -128,8 +134,16 @@ def running(history: History, links: Links, *, horizon_days: int, category: NDAr
     new[1:] = target[by][1:] != target[by][:-1]
     starts, best = np.flatnonzero(new), by[new]
     total = np.add.reduceat(hazard[by], starts) if len(starts) else np.zeros(0)
+    surest = hazard[np.lexsort((rule, -links.confidence[rule], target))[starts]]
     return Triggers(
-        target[best] // size, target[best] % size, rule[best], day[row[best]], hazard[best], total
+        target[best] // size,
+        target[best] % size,
+        rule[best],
+        day[row[best]],
+        hazard[best],
+        total,
+        np.diff(np.append(starts, len(by))),
+        surest,
     )
 
 
