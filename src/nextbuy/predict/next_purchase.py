@@ -272,7 +272,7 @@ class NextPurchase(BaseEstimator):
             check_is_fitted(self, "learned_")
         check_asked(kind=kind, k=k, customers=customers, items=items, exclude=exclude)
         check_level(level, categories=len(self._labels.category_names))
-        asked = {"items": items, "exclude": exclude, "kind": kind, "level": level, "k": k}
+        asked: dict[str, Any] = {"items": items, "exclude": exclude, "kind": kind, "level": level, "k": k}
         if as_of is not None and to_us(as_of) < self._known_before:
             return self._as_known(as_of).predict(orders, as_of=as_of, customers=customers, **asked)
         given = given_orders(orders, as_of, self._labels)
