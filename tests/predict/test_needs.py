@@ -39,7 +39,7 @@ def lists(small_model):
     )
 
 
-def test_a_category_has_one_row_with_its_likeliest_item(lists, small_model, small_world):
+def test_a_category_has_one_row_with_its_likeliest_item(lists, small_world):
     """Recounted from the items: one row a category never bought from, its chance, its likeliest item, in its order."""
     items, needs = lists
     category = small_world.catalog.set_index("item_id")["category"]
