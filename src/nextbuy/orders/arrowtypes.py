@@ -35,7 +35,7 @@ def usual(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return column if all(map(_is_text, column.chunks)) else _spelled(column)
     if pa.types.is_float16(kind):
-        return column.cast(pa.float32())  # half floats have few kernels before arrow 25
+        column = column.cast(pa.float32())  # half floats have few kernels before arrow 25
     if pa.types.is_timestamp(kind):
         return column if _has_zone(kind) else column.cast(pa.timestamp(kind.unit, "UTC"))
     known = (
