@@ -82,3 +82,13 @@ def test_the_verdict_says_what_there_was_to_learn_from(small_model, small_world)
         again += len(known & set(zip(after["customer_id"], after["item_id"], strict=True)))
     assert again < 100
     assert f"Repeats are closed forms: {again} purchases" in model.learned_.verdict
+
+
+def test_what_nobody_bought_lately_is_still_told_apart(small_world):
+    """In a shop of one order a customer nobody is a newcomer to an item: the items that sell most come first."""
+    lines = small_world.orders.sort_values("timestamp").drop_duplicates("customer_id")
+    orders = nb.read_orders(lines)
+    made = nb.NextPurchase().fit(orders).predict(kind="new", customers=["nobody"], k=5)
+    sold = lines["item_id"].value_counts()
+    assert (made["probability"] > 0).all()
+    assert sold[made["item_id"]].tolist() == sorted(sold, reverse=True)[:5]

@@ -204,7 +204,7 @@ def _new_columns(
         since[side, on] = h.cut - triggers.day[rows[on]]
     ahead = visits_ahead(h, items, customer, horizon_days=sources.horizon_days)
     usual = max(items.orders_per_day * 60, 1e-9)
-    popular = items.newcomers[item] * np.minimum(ahead / usual, 20.0)
+    popular = items.entry_rate[item] * np.minimum(ahead / usual, 20.0)
     by_rule = np.stack([hazard[0], hazard[1] * share], axis=1)
     chance = popular + by_rule.max(axis=1)
     columns = {

@@ -101,6 +101,8 @@ class Items:
     durable : ndarray of bool
     orders_per_day : float
         Order days a day of the average customer, from the first order to the cut.
+    active : int
+        Customers with an order in the last 90 days, one at least.
     """
 
     intervals: Intervals
@@ -114,6 +116,7 @@ class Items:
     category: NDArray[np.int32]
     durable: NDArray[np.bool_]
     orders_per_day: float
+    active: int
 
     @classmethod
     def at(
@@ -148,6 +151,7 @@ class Items:
             category=category,
             durable=durable,
             orders_per_day=float(counts.visits / max(counts.known_days, 1)),
+            active=active,
         )
 
     @cached_property
@@ -175,6 +179,18 @@ class Items:
     def selling(self) -> NDArray[np.int64]:
         """Items by how many customers bought them in the last 21 days, most first."""
         return np.argsort(-self.share_21, kind="stable")
+
+    @cached_property
+    def entry_rate(self) -> NDArray[np.float64]:
+        """First-time buyers of each item in 60 days over active customers, shrunk to the item's share of all buyers.
+
+        Posterior mean of a Poisson rate under a gamma prior worth one expected buyer: a small shop's items have few
+        or none each.
+        """
+        buyers, newcomers = self.buyers.astype(np.float64), self.newcomers.astype(np.float64) * self.active
+        usual = (newcomers.sum() + 1) * buyers / max(buyers.sum(), 1.0)
+        rate: NDArray[np.float64] = usual * (newcomers + 1) / (usual + 1) / self.active
+        return rate
 
     @cached_property
     def category_share(self) -> NDArray[np.float32]:
