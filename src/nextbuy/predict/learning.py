@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from nextbuy.mining.parts import Parts
 
 CUTOFFS, MOST_CUTOFFS = 3, 12
-# the heads learn from so many customers at each cut-off, every n-th where there are more; where there are fewer, from
-# more cut-offs
-MOST_CUSTOMERS = 8_000
+ENOUGH_LISTS = 15_000  # customers times cut-offs: fewer customers are asked at more cut-offs
+MOST_CUSTOMERS = 8_000  # the heads learn from so many at each cut-off, every n-th where there are more
 SHORTEST_HISTORY_DAYS = 60
 MOST_MINED = 6_000  # items whose pairs are tested: 36 million
 MIN_FOLLOWED, MIN_CUSTOMERS, FDR = 8, 20, 0.05
@@ -132,7 +131,7 @@ def past_cuts(end: int, start: int, *, horizon_days: int, n_customers: int) -> l
     Three, and up to twelve where there are few customers: from then on only in the newer half of the history, since
     rules are mined from before the oldest.
     """
-    most = int(np.clip(CUTOFFS * MOST_CUSTOMERS // max(n_customers, 1), CUTOFFS, MOST_CUTOFFS))
+    most = int(np.clip(ENOUGH_LISTS // max(n_customers, 1), CUTOFFS, MOST_CUTOFFS))
     cuts = [end - j * horizon_days for j in range(1, most + 1)]
     enough = max(SHORTEST_HISTORY_DAYS, horizon_days)
     half = max(enough, (end - start) // 2)
