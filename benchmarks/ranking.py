@@ -10,6 +10,8 @@ dunnhumby    all items bought in 30 days after 2007-07-01, 2007-11-01 and 2008-0
 dunnhumby-last  each customer's last basket, of at least 5
 coop-last    each customer's last ten baskets
 sample       the generated store, three dates one month apart
+calibration  Online Retail and dunnhumby, 30 days from three dates each: the model's calibration error over every
+             candidate (all that it gives a probability), and over ten rows a customer
 
 Prints, a line a method: recall@10 and nDCG@10 with 95 % intervals over customers, by how much the model is ahead, and
 of those that give probabilities log-loss and AUC (of the rows that the model listed) and calibration error (ten bins of
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 import nextbuy as nb
 from nextbuy.evaluate import BasketRules, EaseRegression, Popularity, UserKnn, metrics
@@ -38,6 +41,10 @@ TASKS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "sample": ("", 30, {"cutoffs": 3}),
 }
 NEW_CUT, NEW_HORIZON = "2011-10-10", 60
+CALIBRATED = {
+    "online_retail_1": ("2011-08-12", "2011-09-11", "2011-10-11"),
+    "dunnhumby_lgsr5k": ("2007-07-01", "2007-11-01", "2008-02-01"),
+}
 
 
 def orders_of(name: str, folder: Path) -> nb.Orders:
@@ -145,12 +152,41 @@ def new_items(folder: Path) -> None:
         print("| " + " | ".join([*cells, f"{found.hit_rate.mean():.3f}"]) + " |", flush=True)
 
 
+def calibration(folder: Path) -> None:
+    """Print calibration errors in ten bins of equal count, with the mean said and what came."""
+    print(
+        "| history | as of | kind | every candidate | ten a customer | said | came |\n|---|---|---|---|---|---|---|"
+    )
+    for name, dates in CALIBRATED.items():
+        orders = orders_of(name, folder)
+        lines = orders.frame()
+        for date in dates:
+            since = np.datetime64(date)
+            after = lines[
+                (lines["timestamp"] >= since) & (lines["timestamp"] < since + np.timedelta64(30, "D"))
+            ]
+            bought = pd.MultiIndex.from_frame(after[["customer_id", "item_id"]]).unique()
+            model = nb.NextPurchase().fit(orders, as_of=date)
+            made = [
+                model.predict(kind=kind, k=100_000)[["customer_id", "item_id", "rank", "probability"]]
+                for kind in ("new", "repeat")
+            ]
+            for kind, rows in (("new", made[0]), ("repeat", made[1]), ("all", pd.concat(made))):
+                came = pd.MultiIndex.from_frame(rows[["customer_id", "item_id"]]).isin(bought)
+                place = rows.groupby("customer_id")["probability"].rank(ascending=False, method="first")
+                first = (place <= 10).to_numpy()
+                said = rows["probability"].to_numpy()
+                errors = [metrics.calibration(said[use], came[use]).error for use in (slice(None), first)]
+                cells = [f"{value:.4f}" for value in (*errors, said.mean(), came.mean())]
+                print("| " + " | ".join([name, date, kind, *cells]) + " |", flush=True)
+
+
 def main() -> None:
     """Run one task."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("task", choices=[*TASKS, "retail-new"])
+    parser.add_argument("task", choices=[*TASKS, "retail-new", "calibration"])
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--resume")
@@ -161,6 +197,9 @@ def main() -> None:
     given = parser.parse_args()
     if given.task == "retail-new":
         new_items(given.data)
+        return
+    if given.task == "calibration":
+        calibration(given.data)
         return
     began = time.perf_counter()
     report = run(
