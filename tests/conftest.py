@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def small_model(small_orders):
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
+def postgresql():
     """Give the address of a PostgreSQL server: NEXTBUY_POSTGRESQL, or one of our own while the tests run."""
     if "NEXTBUY_POSTGRESQL" in os.environ:
         yield os.environ["NEXTBUY_POSTGRESQL"]
@@ -62,12 +63,11 @@ def postgresql(tmp_path_factory):
     homes += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     if not homes:
         pytest.skip("no PostgreSQL server on this machine")
-    place = tmp_path_factory.mktemp("postgresql")
+    # a folder of its own: the parents of pytest's are closed to others whenever another pytest starts
+    place = Path(tempfile.mkdtemp(prefix="nextbuy-postgresql-"))
     # it refuses to run as root
     user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if user:
-        for folder in (place, *place.parents[:3]):
-            folder.chmod(0o755)
         shutil.chown(place, "postgres")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -85,3 +85,4 @@ def postgresql(tmp_path_factory):
         yield f"postgresql://shop:s3cret@127.0.0.1:{port}/postgres"
     finally:
         run("pg_ctl", "-D", data, "-m", "immediate", "stop", check=False)
+        shutil.rmtree(place, ignore_errors=True)

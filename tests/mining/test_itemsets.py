@@ -7,7 +7,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nextbuy.mining import itemsets
@@ -72,6 +72,7 @@ def test_every_set_of_enough_orders_and_customers_is_found_with_its_counts(
 
 
 @settings(deadline=None, max_examples=40)
+@example(lists=[[0, 2], [0, 2], [0, 3], [0, 3], [1, 2, 3], [1, 2, 3]], block=1, pending=0)
 @given(lists=LISTS, block=st.integers(1, 30), pending=st.integers(0, 30))
 def test_blocks_change_nothing(lists, block, pending):
     """Cutting the search into blocks of a few occurrences gives the same sets in the same order."""

@@ -121,7 +121,13 @@ class _Search:
 
     def grow(self, level: Level, length: int) -> None:
         """Find all sets of more than `length` items that begin with a set of this level."""
-        if length >= self.max_length or not len(level.member):
+        if length >= self.max_length:
+            return
+        # counted of sets without an order to look at too, whatever the blocks that they came in
+        candidates = int((level.class_end - np.arange(len(level.node)) - 1).sum())
+        if candidates:
+            self.found.tested[length + 1] = self.found.tested.get(length + 1, 0) + candidates
+        if not len(level.member):
             return
         pending: list[Level] = []
         waiting = 0
@@ -154,7 +160,6 @@ class _Search:
         followers, tid = followers[lines], np.repeat(level.tid, size)[lines]
         candidates = np.zeros(len(level.node) + 1, np.int64)
         np.cumsum(level.class_end - np.arange(len(level.node)) - 1, out=candidates[1:])
-        self.found.tested[length + 1] = self.found.tested.get(length + 1, 0) + int(candidates[-1])
         line_end = np.cumsum(np.bincount(x, minlength=len(level.node)))
         low = 0
         while low < len(level.node):
