@@ -11,7 +11,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from nextbuy.engines.spark_lines import COLUMNS, by_customer, failed
-from nextbuy.engines.spark_parts import coded
+from nextbuy.engines.spark_parts import training_data
 from nextbuy.orders import read_catalog, read_orders
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.table import to_us
@@ -159,15 +159,7 @@ def fit(
     lines, given = by_customer(frame, names, partitions)
     items = None if catalog is None else read_catalog(catalog)
     try:
-        known = coded(lines, given, timezone=timezone, as_of=as_of)
-        return model.fit_parts(
-            known.parts,
-            known.span,
-            known.item_ids,
-            known.lines,
-            known_before=known.known_before,
-            catalog=items,
-        )
+        return model.fit_parts(training_data(lines, given, timezone=timezone, as_of=as_of, catalog=items))
     except PySparkException as error:
         raise failed(error) from error
 

@@ -18,6 +18,7 @@ from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import DAY_US
 from nextbuy.orders.lines import in_customer_order, in_item_order, mix, own_hash, paid_hash, sum_by, tie_hash
 from nextbuy.orders.table import to_us
+from nextbuy.predict.training import TrainingData
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pyspark import RDD
     from pyspark.sql import DataFrame
 
-    from nextbuy.orders import Orders
+    from nextbuy.orders import Catalog, Orders
 
 
 class SparkParts:
@@ -56,31 +57,9 @@ class SparkParts:
         return type(self)(kept(self.rdd))
 
 
-@dataclass(frozen=True)
-class Coded:
-    """A frame's purchases in the codes that `read_orders` gives the whole, and what all of them say.
-
-    Attributes
-    ----------
-    parts : SparkParts
-        Of `Purchases`.
-    span : Purchases
-        No purchase, but the days and the number of customers and items of all of them.
-    item_ids : pyarrow.Array
-    lines : ndarray of int64
-        Lines of each item.
-    known_before : int or None
-        Microseconds since 1970.
-    """
-
-    parts: SparkParts
-    span: Purchases
-    item_ids: pa.Array
-    lines: NDArray[np.int64]
-    known_before: int | None
-
-
-def coded(lines: DataFrame, given: dict[str, Any], *, timezone: str, as_of: Any) -> Coded:
+def training_data(
+    lines: DataFrame, given: dict[str, Any], *, timezone: str, as_of: Any, catalog: Catalog | None
+) -> TrainingData:
     """Code the lines of a frame whose customers are whole within partitions.
 
     Codes go by what the whole table says (how often an item sells, when a customer came, hashes of the rest), which
@@ -126,7 +105,7 @@ def coded(lines: DataFrame, given: dict[str, Any], *, timezone: str, as_of: Any)
     parts = SparkParts(
         orders.mapPartitionsWithIndex(lambda number, part: _purchases(number, part, *known.value))
     )
-    return Coded(parts, span, item_ids, merged[items], known_before)
+    return TrainingData(parts, span, item_ids, merged[items], known_before, catalog)
 
 
 def kept(rdd: RDD[Any]) -> RDD[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -18,29 +17,24 @@ from nextbuy.mining.shared import parted, spread
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import DAY_US, ROWS, to_frame
 from nextbuy.orders.table import Orders, check_orders, codes_of, to_us
+from nextbuy.predict.answer import Answers
 from nextbuy.predict.asked import Given, check_asked, check_level, given_orders, of_customers
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
 from nextbuy.predict.crowd import Crowd
 from nextbuy.predict.ease import Ease
-from nextbuy.predict.evidence import gather_evidence
 from nextbuy.predict.explain import Explanation, explanation
 from nextbuy.predict.heads import Head
-from nextbuy.predict.history import History, Timeline
+from nextbuy.predict.history import Timeline
 from nextbuy.predict.items import Items, catalog_arrays, substitute_groups
 from nextbuy.predict.labels import Labels
 from nextbuy.predict.learning import Learned, learn
-from nextbuy.predict.needs import Needs
 from nextbuy.predict.reasons import languages
-from nextbuy.predict.table import Ranking, as_rows, as_table, prediction_columns, rank
+from nextbuy.predict.table import as_rows
+from nextbuy.predict.training import TrainingData
 from nextbuy.predict.triggers import Links
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
-
-    from nextbuy.mining.parts import Parts
-    from nextbuy.orders.catalog import Catalog
 
     Ids = Sequence[Any]
 
@@ -128,73 +122,35 @@ class NextPurchase(BaseEstimator):
         lines = np.bincount(orders.item, minlength=orders.n_items)
         with parted(self._events, n_jobs=self.n_jobs) as parts:
             self._learn(
-                parts,
-                self._events,
-                orders.item_ids,
-                lines,
-                known_before=orders.known_before,
-                catalog=orders.catalog,
+                TrainingData(parts, self._events, orders.item_ids, lines, orders.known_before, orders.catalog)
             )
         return self
 
-    def fit_parts(
-        self,
-        parts: Parts,
-        span: Purchases,
-        item_ids: pa.Array,
-        lines: NDArray[np.int64],
-        *,
-        known_before: int | None,
-        catalog: Catalog | None,
-    ) -> Self:
-        """Learn from parts of the customers that stay where they are: for `nextbuy.engines`.
-
-        Parameters
-        ----------
-        parts : Parts
-            Of `Purchases`, in the codes that the whole table would have.
-        span : Purchases
-            Days, customers and items of all parts; no purchase.
-        item_ids : pyarrow.Array
-            By code.
-        lines : ndarray of int64
-            Lines of each item.
-        known_before : int or None
-            Microseconds since 1970.
-        catalog : Catalog or None
-        """
+    def fit_parts(self, data: TrainingData) -> Self:
+        """Learn from parts of the customers that stay where they are: for `nextbuy.engines`."""
         self._check_parameters()
         self._orders, self.backend_ = None, "pandas"
-        self._events, self.customer_ids_ = replace(span, n_customers=0), pa.array([], pa.string())
-        self._learn(parts, span, item_ids, lines, known_before=known_before, catalog=catalog)
+        self._events, self.customer_ids_ = replace(data.span, n_customers=0), pa.array([], pa.string())
+        self._learn(data)
         return self
 
-    def _learn(
-        self,
-        parts: Parts,
-        span: Purchases,
-        item_ids: pa.Array,
-        lines: NDArray[np.int64],
-        *,
-        known_before: int | None,
-        catalog: Catalog | None,
-    ) -> None:
-        category, names, durable, item_names = catalog_arrays(item_ids, lines, catalog)
-        self._cut = span.end
+    def _learn(self, data: TrainingData) -> None:
+        category, names, durable, item_names = catalog_arrays(data.item_ids, data.lines, data.catalog)
+        self._cut = data.span.end
         # within its last day the model has seen what an earlier moment of that day must not know
-        self._known_before = self._cut * DAY_US if known_before is None else known_before
-        self.item_ids_, self._labels = item_ids, Labels(item_ids, item_names, names)
-        timelines = parts.each(Timeline.of).kept()
+        self._known_before = self._cut * DAY_US if data.known_before is None else data.known_before
+        self.item_ids_, self._labels = data.item_ids, Labels(data.item_ids, item_names, names)
+        timelines = data.parts.each(Timeline.of).kept()
         self.learned_ = learn(
             timelines,
             self._cut,
-            start=span.start,
-            n_customers=span.n_customers,
+            start=data.span.start,
+            n_customers=data.span.n_customers,
             horizon_days=self.horizon_days,
             window_days=self.window_days,
             category=category,
             durable=durable,
-            substitutes=substitute_groups(item_ids, catalog),
+            substitutes=substitute_groups(data.item_ids, data.catalog),
             random_state=self.random_state,
             n_jobs=self.n_jobs,
         )
@@ -282,9 +238,7 @@ class NextPurchase(BaseEstimator):
         cut = self._cut_of(as_of, given)
         backend = self.backend_ if given is None else given.backend
         n_jobs = self.n_jobs if events.n_customers > BLOCK else 1
-        answer = partial(
-            NextPurchase._answer, self if n_jobs == 1 else self._alone(), asked, cut, backend == ROWS
-        )
+        answer = partial(self._answers.block, cut=cut, as_dicts=backend == ROWS, **asked)
         blocks = (
             partial(answer, events.between(at, at + BLOCK), ids.slice(at, BLOCK))
             for at in range(0, max(events.n_customers, 1), BLOCK)
@@ -294,22 +248,9 @@ class NextPurchase(BaseEstimator):
             return [row for rows in made for row in rows]
         return to_frame(pa.concat_tables(made), backend)
 
-    def _alone(self) -> Self:
-        """The same model without what others bought, to be sent elsewhere."""
-        alone = copy(self)
-        alone.__dict__ |= dict.fromkeys(("_orders", "_events", "customer_ids_", "_earlier"))
-        return alone
-
-    def _answer(
-        self, asked: dict[str, Any], cut: int, as_dicts: bool, events: Purchases, ids: pa.Array
-    ) -> Any:
-        """Answer for one block of customers: an arrow table, or a list of dicts."""
-        history = Timeline.of(events).before(cut)
-        ranking = self._rank(history, **asked)
-        columns = self._columns(history, ids, ranking)
-        if as_dicts:
-            return as_rows(columns)
-        return as_table(columns, customer_ids=ids, item_ids=self.item_ids_)
+    @property
+    def _answers(self) -> Answers:
+        return Answers(self.learned_, self._crowd, self._labels, self.window_days, self.language)
 
     def explain(self, customer: Any, item: Any, *, as_of: Any = None) -> Explanation:
         """Say what speaks for one customer buying one item.
@@ -340,8 +281,9 @@ class NextPurchase(BaseEstimator):
             )
         events, ids = of_customers(self._events, self.customer_ids_, [customer])
         history = Timeline.of(events).before(self._cut_of(as_of, None))
-        ranking = self._rank(history, items=[item], exclude=None, kind="all", level="item", k=1)
-        rows = as_rows(self._columns(history, ids, ranking))
+        answers = self._answers
+        ranking = answers.rank(history, items=[item], exclude=None, kind="all", level="item", k=1)
+        rows = as_rows(answers.columns(history, ids, ranking))
         if not rows:
             raise InputError(
                 f"{customer!r} owns {item!r}, a durable that is not expected to be bought again."
@@ -369,37 +311,6 @@ class NextPurchase(BaseEstimator):
         earlier = self._earlier[1]
         earlier._cut = self._cut_of(as_of, None)  # noqa: SLF001 - the same class; the last days before as_of may have no order
         return earlier
-
-    def _rank(
-        self, history: History, *, items: Ids | None, exclude: Ids | None, kind: str, level: str, k: int
-    ) -> Ranking:
-        n = len(self.item_ids_)
-        allowed = np.ones(n, dtype=bool)
-        asked = np.zeros(0, np.int64)
-        if items is not None:
-            asked = codes_of(self.item_ids_, list(items))
-            asked = np.unique(asked[asked >= 0])
-            allowed[:] = False
-            allowed[asked] = True
-        if exclude is not None:
-            allowed[(codes := codes_of(self.item_ids_, list(exclude)))[codes >= 0]] = False
-        learned, made = self.learned_, []
-        if kind != "new":
-            made.append((repeat_candidates(history, learned.sources), learned.repeat))
-        if kind != "repeat" or level == "category":
-            made.append((new_candidates(history, learned.sources, also=asked), learned.new))
-        needs = Needs(history, learned.sources.items.category)
-        return rank([(c, head.probability(c)) for c, head in made], allowed, needs, k, kind=kind, level=level)
-
-    def _columns(self, history: History, customer_ids: pa.Array, ranking: Ranking) -> dict[str, Any]:
-        return prediction_columns(
-            ranking,
-            gather_evidence(history, self.learned_.sources, self._crowd, ranking),
-            customers=customer_ids.to_pylist(),
-            labels=self._labels,
-            window_days=self.window_days,
-            language=self.language,
-        )
 
     def get_state(self) -> dict[str, Any]:
         """Everything fitted, as arrays, numbers, and text: what `nextbuy.save` writes."""

@@ -116,9 +116,3 @@ def _pick(candidates: Candidates, rows: NDArray[np.int64]) -> Candidates:
         trigger=candidates.trigger[rows],
         strength=candidates.strength[rows],
     )
-
-
-def _listed(head: Head, candidates: Candidates, row: int) -> float:
-    """The probability that the list shows, which may depend on the customer's other candidates."""
-    mine = np.flatnonzero(candidates.customer == candidates.customer[row])
-    return float(head.probability(_pick(candidates, mine))[np.searchsorted(mine, row)])
