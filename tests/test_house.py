@@ -59,6 +59,13 @@ def test_arrows_run_one_way():
     assert not wrong
 
 
+def test_a_file_is_one_noun():
+    """No source file is longer than 400 lines: past that it is two."""
+    lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in SOURCE.rglob("*.py")}
+    assert {str(file.relative_to(SOURCE)): count for file, count in lines.items() if count > 400} == {}
+    assert len(lines) > 100
+
+
 def test_edges_do_not_lean_on_the_cli():
     """Storage, engines, display and datasets work without the command line."""
     wrong = [

@@ -169,6 +169,21 @@ def test_the_checksum_of_a_frame_knows_no_order(spark, shop):
     )
 
 
+def dying_once(mark):
+    """Give a step of `mapInArrow` that passes everything on; the first worker there leaves a file and dies."""
+
+    def step(batches):
+        for batch in batches:
+            yield batch
+            try:
+                os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                continue
+            os._exit(1)
+
+    return step
+
+
 def learned(model):
     """Give all that a model holds but the purchases and their customers, as bytes and texts."""
 
@@ -208,17 +223,8 @@ def test_a_worker_that_dies_while_counting_counts_once(spark, shop, tmp_path):
     lines, orders, model = shop
     mark = str(tmp_path / "died")
 
-    def die_once(batches):
-        for batch in batches:
-            yield batch
-            try:
-                os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
-            except FileExistsError:
-                continue
-            os._exit(1)
-
     frame = spark.createDataFrame(lines)
-    dying = frame.repartition(3, "customer_id").mapInArrow(die_once, frame.schema)
+    dying = frame.repartition(3, "customer_id").mapInArrow(dying_once(mark), frame.schema)
     made = fit(nb.NextPurchase(), dying, as_of=AS_OF, catalog=orders.catalog, partitions=3)
     assert os.path.exists(mark)  # noqa: PTH110 - a plain name, as the workers have it
     assert learned(made) == learned(model)
@@ -257,18 +263,9 @@ def test_a_failing_task_is_tried_again(spark, shop, tmp_path):
     lines, orders, model = shop
     mark = str(tmp_path / "died")
 
-    def die_once(batches):
-        for batch in batches:
-            yield batch
-            try:
-                os.close(os.open(mark, os.O_CREAT | os.O_EXCL))
-            except FileExistsError:
-                continue
-            os._exit(1)
-
     frame = spark.createDataFrame(lines)
     rows = predict(model, frame, as_of=AS_OF, k=2, partitions=3)
-    dying = rows.mapInArrow(die_once, rows.schema)
+    dying = rows.mapInArrow(dying_once(mark), rows.schema)
     assert same(dying, model.predict(orders, as_of=AS_OF, k=2)) > 1_000
     assert os.path.exists(mark)  # noqa: PTH110 - a plain name, as the workers have it
 

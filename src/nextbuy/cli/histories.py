@@ -109,14 +109,9 @@ def lines_on_spark(
 
 def _check_moment(estimator: Any, as_of: str) -> None:
     """Refuse a model that has seen what it would predict."""
-    from nextbuy.orders.errors import InputError
-    from nextbuy.orders.table import to_us
+    from nextbuy.predict.asked import check_unseen
 
-    if to_us(as_of) < to_us(estimator.as_of_):
-        raise InputError(
-            f"The model knows orders up to {estimator.as_of_}, which lies after --as-of {as_of}: it has seen what it "
-            f"would predict. Fit one as of then: nextbuy fit SOURCE --model DIR --as-of {as_of}"
-        )
+    check_unseen(as_of, estimator.as_of_, fit=f"nextbuy fit SOURCE --model DIR --as-of {as_of}")
 
 
 def _note_strange(estimator: Any, item_ids: pa.Array, output: Output) -> None:

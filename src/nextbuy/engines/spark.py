@@ -13,8 +13,7 @@ import pyarrow as pa
 from nextbuy.engines.spark_lines import COLUMNS, by_customer, failed
 from nextbuy.engines.spark_parts import training_data
 from nextbuy.orders import read_catalog, read_orders
-from nextbuy.orders.errors import InputError
-from nextbuy.orders.table import to_us
+from nextbuy.predict.asked import check_unseen
 from nextbuy.storage import load, save
 
 if TYPE_CHECKING:
@@ -193,11 +192,7 @@ def _answers(model: NextPurchase, customer: Any, asked: dict[str, Any]) -> pa.Sc
     """Ask the model for its least, which also refuses wrong arguments before any executor starts."""
     from pyspark.sql.types import IntegralType
 
-    if to_us(asked["as_of"]) < to_us(model.as_of_):
-        raise InputError(
-            f"as_of={asked['as_of']!r} lies before {model.as_of_}, up to which the model was fitted: it has seen what "
-            "it would predict. Fit one as of then."
-        )
+    check_unseen(asked["as_of"], model.as_of_, fit="fit(model, frame, as_of=...)")
     anybody = model.customer_ids_[:1].to_pylist() or ["nobody"]
     made = model.predict(customers=anybody, **(asked | {"k": 1}))
     schema = nw.from_native(made, eager_only=True).to_arrow().schema

@@ -62,7 +62,7 @@ class Listed:
 
     def total(self, count: Callable[..., Any], **given: Any) -> Any:
         """Give the sum of `count(part, **given)` over all parts."""
-        return reduce(add, (count(self._made(part), **given) for part in self.parts))
+        return reduce(add, (count(made(part, self.changes), **given) for part in self.parts))
 
     def each(self, change: Callable[..., Any], **given: Any) -> Self:
         """Give the parts that `change(part, **given)` makes of these."""
@@ -70,10 +70,12 @@ class Listed:
 
     def kept(self) -> Self:
         """Give the same parts, made now."""
-        return type(self)([self._made(part) for part in self.parts])
+        return type(self)([made(part, self.changes) for part in self.parts])
 
-    def _made(self, part: Any) -> Any:
-        return reduce(lambda made, change: change(made), self.changes, part)
+
+def made(part: Any, changes: Sequence[Callable[[Any], Any]]) -> Any:
+    """Give what the changes make of a part, one after the other."""
+    return reduce(lambda so_far, change: change(so_far), changes, part)
 
 
 def split(events: Purchases, *, most: int = MOST_EVENTS) -> list[Purchases]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from nextbuy.mining.parts import Listed, split
+from nextbuy.mining.parts import Listed, made, split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -55,7 +55,7 @@ class Shared:
     def _over(self, last: list[Callable[[Any], Any]]) -> Iterator[Any]:
         """Make each part, do the last thing to it, and give what comes of it, in the parts' order."""
         work = zip(self.parts, last, strict=True)
-        return spread((partial(_made, part, (*self.changes, end)) for part, end in work), n_jobs=self.n_jobs)
+        return spread((partial(made, part, (*self.changes, end)) for part, end in work), n_jobs=self.n_jobs)
 
 
 def spread(calls: Iterable[Callable[[], Any]], *, n_jobs: int) -> Iterator[Any]:
@@ -68,16 +68,12 @@ def spread(calls: Iterable[Callable[[], Any]], *, n_jobs: int) -> Iterator[Any]:
     return found
 
 
-def _made(part: Any, changes: tuple[Callable[[Any], Any], ...]) -> Any:
-    return reduce(lambda made, change: change(made), changes, part)
-
-
-def store(made: Any, *, folder: Path) -> Any:
+def store(record: Any, *, folder: Path) -> Any:
     """Write the arrays of a dataclass to files and give it with these, memory-mapped and read-only."""
     folder.mkdir(parents=True)
     values: dict[str, Any] = {}
-    for f in fields(made):
-        value = getattr(made, f.name)
+    for f in fields(record):
+        value = getattr(record, f.name)
         if is_dataclass(value):
             value = store(value, folder=folder / f.name)
         elif isinstance(value, np.ndarray) and len(value):  # nothing cannot be mapped
@@ -85,7 +81,7 @@ def store(made: Any, *, folder: Path) -> Any:
             np.save(place, value, allow_pickle=False)
             value = np.load(place, mmap_mode="r", allow_pickle=False)
         values[f.name] = value
-    return type(made)(**values)
+    return type(record)(**values)
 
 
 @contextmanager

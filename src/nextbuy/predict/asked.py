@@ -46,6 +46,15 @@ def check_level(level: str, *, categories: int) -> None:
         )
 
 
+def check_unseen(as_of: Any, known_until: str, *, fit: str) -> None:
+    """Refuse a moment before the day up to which a model was fitted; `fit` says how another one is."""
+    if to_us(as_of) < to_us(known_until):
+        raise InputError(
+            f"as_of={str(as_of)!r} lies before {known_until}, up to which the model was fitted: it has seen what it "
+            f"would predict. Fit one as of then: {fit}"
+        )
+
+
 class Given(NamedTuple):
     """Histories to answer for, in codes of the model; the kind of the answer; the day after the last line."""
 
