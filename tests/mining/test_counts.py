@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from nextbuy.mining import exposures
 from nextbuy.mining.exposures import NEVER, Purchases, count_exposed, count_pairs, from_lines
-from nextbuy.mining.frequent_lags import frequent_lags
 from nextbuy.mining.lags import count_lags, edges, kaplan_meier
 
 ITEMS, DAYS = 4, 30
@@ -214,20 +213,22 @@ def test_with_censoring_the_share_is_the_life_table_of_the_hand():
 
 
 @pytest.mark.parametrize("occurrence", ["first", "any"])
-def test_frequent_lags_are_the_pairs_of_the_whole_table(occurrence, monkeypatch):
-    """Whatever the chunk, the sparse kernel gives the cells of the dense counts and the lags of the lag tables."""
+def test_the_chunk_changes_no_count(occurrence, monkeypatch):
+    """However few pairs are expanded at once, followers and lags of every pair stay what they are."""
     r = np.random.default_rng(5)
     n, items, days = 6_000, 12, 300
     customer, day, item = (r.integers(0, high, n).astype(np.int32) for high in (200, days, items))
     events = from_lines(customer, day, item, half=np.zeros(200, bool), n_items=items)
     options = {"window_days": 60, "burn_in_days": 10, "occurrence": occurrence}
-    whole = count_pairs(events, **options)
-    a, b = np.nonzero(whole.followed.toarray() >= 8)
-    lags, _ = count_lags(events, a, b, **options)
+    found = []
     for chunk in (1, 300, 500_000):
         monkeypatch.setattr("nextbuy.mining.exposures.CHUNK", chunk)
-        found = frequent_lags(events, min_followed=8, bins=edges(60), **options)
-        np.testing.assert_array_equal(found[0], a)
-        np.testing.assert_array_equal(found[1], b)
-        np.testing.assert_array_equal(found[2], lags.followers)
+        followed = count_pairs(events, **options).followed.toarray()
+        a, b = np.nonzero(followed >= 8)
+        found.append((followed, count_lags(events, a, b, **options)[0].followers))
+        # two kernels, one count
+        np.testing.assert_array_equal(found[-1][1].sum(axis=1), followed[a, b])
+    for followed, lags in found[1:]:
+        np.testing.assert_array_equal(followed, found[0][0])
+        np.testing.assert_array_equal(lags, found[0][1])
     assert len(a) > 20

@@ -23,6 +23,19 @@ patiently = settings(
 )
 
 
+def ends_of(run):
+    """Give all ends that drawn cases come to."""
+    seen = set()
+
+    @given(draws)
+    @patiently
+    def check(draw):
+        seen.add(run(draw))
+
+    check()
+    return seen
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     return tmp_path_factory.mktemp("hostile")
@@ -31,42 +44,19 @@ def place(tmp_path_factory):
 @pytest.mark.parametrize("target", [Csv, Parquet, Policies])
 def test_bytes_are_read_or_refused(target, place):
     """Files cut, flipped and spliced anywhere: a ledger that adds up, or an InputError; nothing else is opened."""
-    made, seen = target(place), set()
-
-    @given(draws)
-    @patiently
-    def check(draw):
-        seen.add(made.run(made.case(draw)))
-
-    check()
-    assert seen == {"read", "refused"}
+    made = target(place)
+    assert ends_of(lambda draw: made.run(made.case(draw))) == {"read", "refused"}
 
 
 def test_frames_of_any_type_are_read_or_refused(place):
     """Views, structures, spans, years beyond all calendars, objects, in four kinds of frame: read or refused."""
-    made, seen = Frames(place), set()
-
-    @given(draws)
-    @patiently
-    def check(draw):
-        seen.add(made.drawn(draw))
-
-    check()
-    assert {"read", "refused"} <= seen
+    assert {"read", "refused"} <= ends_of(Frames(place).drawn)
 
 
 def test_command_lines_end_with_an_exit_code(place, monkeypatch):
     """Any words over any files: 0 to 3, a message where it is 2 or 3, and no error that nobody foresaw."""
     monkeypatch.setenv("NEXTBUY_TRACEBACK", "1")
-    made, seen = Commands(place), set()
-
-    @given(draws)
-    @patiently
-    def check(draw):
-        seen.add(made.drawn(draw))
-
-    check()
-    assert {"exit 0", "exit 2", "exit 3"} <= seen
+    assert {"exit 0", "exit 2", "exit 3"} <= ends_of(Commands(place).drawn)
 
 
 def test_the_guard_sees_what_it_must(tmp_path):

@@ -6,12 +6,12 @@ All counts are sums over customers, so the counts of two disjoint groups of cust
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from nextbuy.mining.levels import Pairs
-from nextbuy.mining.parts import Whole, whole_customers
+from nextbuy.mining.parts import Counts, Whole, whole_customers
 from nextbuy.orders.lines import changes, sorted_rows
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def from_lines(
 
 
 @dataclass
-class PairCounts:
+class PairCounts(Counts):
     """Counts for every ordered pair (A, B) of items; additive over customers.
 
     Attributes
@@ -180,9 +180,6 @@ class PairCounts:
     followed: sparse.csr_array
     lags: NDArray[np.int64]
     watches: NDArray[np.int64]
-
-    def __add__(self, other: PairCounts) -> Self:
-        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def background(self, bins: NDArray[np.int64]) -> NDArray[np.float64]:
         """Hazard per day by lag bin of all pairs together: what exposure and fading activity alone give."""
@@ -307,7 +304,7 @@ def count_pairs(
     Time is linear in the number of pair events (a customer's A before B), memory in the pairs that occur (8 bytes
     each) and in `CHUNK`.
     """
-    from scipy import sparse  # `frequent_lags` does without it: a fifth of a small job is imports
+    from scipy import sparse
 
     n = events.n_items
     weeks = (events.end - events.start) // WEEK + 2

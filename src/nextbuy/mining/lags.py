@@ -7,15 +7,15 @@ about what was not seen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import optimize, special, stats
 
 from nextbuy.mining.exposures import Occurrence, Purchases, anchors, pairs, spans
 from nextbuy.mining.lagshapes import find_shapes, shape_weights
-from nextbuy.mining.parts import in_grains
+from nextbuy.mining.parts import Counts, in_grains
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,7 +30,7 @@ def edges(window_days: int) -> NDArray[np.int64]:
 
 
 @dataclass
-class LagCounts:
+class LagCounts(Counts):
     """Counts by rule (rows) and lag bin (columns); additive over customers.
 
     Attributes
@@ -52,9 +52,6 @@ class LagCounts:
     lost: NDArray[np.int64]
     both: NDArray[np.float64]
     by_chance: NDArray[np.float64]
-
-    def __add__(self, other: LagCounts) -> Self:
-        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 @dataclass(frozen=True)
@@ -98,14 +95,15 @@ def count_lags(
 
     key = antecedent * np.int64(events.n_items) + consequent
     by = np.argsort(key)
+    key = key[by]
     followed_watch, came, early = (np.zeros((rules, width), np.int64) for _ in range(3))
     both, by_chance = np.zeros(rules), np.zeros(rules)
     follow = [(np.zeros(0, np.int64),) * 3]
     last = np.searchsorted(events.customer, events.customer[rows], side="right")
     for left, right in pairs(rows, low=first, high=last) if rules else ():
         pair = events.item[left] * np.int64(events.n_items) + events.item[right]
-        at = np.minimum(np.searchsorted(key[by], pair), rules - 1)
-        known = key[by][at] == pair
+        at = np.minimum(np.searchsorted(key, pair), rules - 1)
+        known = key[at] == pair
         one, two, rule = left[known], right[known], by[at[known]]
         lag = events.day[two] - events.day[one]
         if occurrence == "any":

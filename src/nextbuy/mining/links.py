@@ -14,6 +14,7 @@ from nextbuy.mining.exposures import Occurrence, PairCounts, Purchases, count_ex
 from nextbuy.mining.measures import wilson_interval
 from nextbuy.mining.pace import own_pace
 from nextbuy.mining.pair_table import PairTable
+from nextbuy.mining.parts import Counts
 from nextbuy.mining.via import Chains, chains_of, count_chains, via
 
 if TYPE_CHECKING:
@@ -142,14 +143,11 @@ def mine(
 
 
 @dataclass(frozen=True)
-class _RuleCounts:
+class _RuleCounts(Counts):
     """What is counted of chosen rules; additive over customers."""
 
     lags: lag_tables.LagCounts
     chains: NDArray[np.int64]
-
-    def __add__(self, other: _RuleCounts) -> _RuleCounts:
-        return _RuleCounts(self.lags + other.lags, self.chains + other.chains)
 
 
 def _count_rules(

@@ -7,10 +7,11 @@ same, to the bit: every count is a whole number, or a float in grains that add u
 
 from __future__ import annotations
 
+from dataclasses import Field, fields
 from functools import partial, reduce
 from itertools import pairwise
 from operator import add
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -36,6 +37,15 @@ class Parts(Protocol):
 
     def kept(self) -> Any:
         """Give the same parts, made now and once, for several counts to come."""
+
+
+class Counts:
+    """What was counted of some customers: a dataclass whose fields add up to what is counted of all."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 class Whole:

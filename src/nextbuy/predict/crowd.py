@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from nextbuy.mining.exposures import pairs
+from nextbuy.mining.parts import Counts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -80,7 +81,7 @@ class Crowd:
 
 
 @dataclass(frozen=True)
-class CrowdCounts:
+class CrowdCounts(Counts):
     """The counts of `Crowd` for unordered pairs; additive over customers."""
 
     both: NDArray[np.int64]
@@ -88,9 +89,6 @@ class CrowdCounts:
     buyers: NDArray[np.int64]
     recent: NDArray[np.int64]
     active: int
-
-    def __add__(self, other: CrowdCounts) -> CrowdCounts:
-        return CrowdCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 def count_crowd(timeline: Timeline, *, cut: int, pair: NDArray[np.int64]) -> CrowdCounts:

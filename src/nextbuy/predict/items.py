@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nextbuy.mining.parts import Counts
 from nextbuy.timing.repurchase import GapCounts, Intervals, count_gaps, estimate_intervals
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ YEAR = 365
 
 
 @dataclass(frozen=True)
-class ItemCounts:
+class ItemCounts(Counts):
     """What `Items` is estimated from; additive over customers.
 
     Attributes
@@ -53,10 +54,9 @@ class ItemCounts:
     age_days: NDArray[np.int64]
     gaps: GapCounts
 
-    def __add__(self, other: ItemCounts) -> ItemCounts:
-        sums: dict[str, Any] = {f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+    def __add__(self, other: Self) -> Self:
         eldest = np.maximum(self.age_days, other.age_days)
-        return ItemCounts(**(sums | {"start": self.start, "age_days": eldest}))
+        return replace(super().__add__(other), start=self.start, age_days=eldest)
 
 
 def count_items(timeline: Timeline, *, cut: int, horizon_days: int) -> ItemCounts:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import special
 
-from nextbuy.mining.parts import in_grains
+from nextbuy.mining.parts import Counts, in_grains
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class Intervals:
 
 
 @dataclass(frozen=True)
-class GapCounts:
+class GapCounts(Counts):
     """What intervals are estimated from, by item; additive over customers.
 
     Attributes
@@ -82,9 +82,6 @@ class GapCounts:
     repeaters: NDArray[np.int64]
     total: NDArray[np.float64]
     square: NDArray[np.float64]
-
-    def __add__(self, other: GapCounts) -> GapCounts:
-        return GapCounts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 def count_gaps(events: Purchases) -> GapCounts:
