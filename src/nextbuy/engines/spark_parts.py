@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
     from nextbuy.orders import Catalog, Orders
 
+    Number = tuple[int, int]  # of a part: its partition, and its place there
+
+MOST_LINES = 200_000  # read and counted at once: Spark holds what comes of it, about 25 MB, in one piece
+
 
 class SparkParts:
     """Parts that Spark keeps; see `nextbuy.mining.parts.Parts`."""
@@ -66,9 +70,9 @@ def training_data(
     takes two rounds of sums; ids and hashes of items and customers come to the driver, lines do not.
     """
     known_before = None if as_of is None else to_us(as_of)
-    read = partial(_read, given=given, timezone=timezone, known_before=known_before)
-    orders = kept(lines.mapInArrow(_as_stream, "content binary").rdd.flatMap(read))
-    first = orders.map(_first_sums).collect()
+    read = partial(_read, given=given, timezone=timezone, known_before=known_before, most=MOST_LINES)
+    orders = kept(lines.mapInArrow(_as_streams, "content binary").rdd.mapPartitionsWithIndex(read))
+    first = orders.values().map(_first_sums).collect()
     if not first:
         raise InputError(
             "There is no order to learn from" + (f" before as_of={str(as_of)!r}." if as_of else ".")
@@ -81,7 +85,7 @@ def training_data(
 
     item_hash = over_items("item_hash")
     count, merged = (over_items(name).astype(np.int64) for name in ("count", "merged"))
-    second = orders.mapPartitionsWithIndex(partial(_second_sums, item_ids=ids, item_hash=item_hash)).collect()
+    second = orders.map(partial(_second_sums, item_ids=ids, item_hash=item_hash)).collect()
     tie = np.zeros(len(ids), np.uint64)
     for part in second:
         np.add.at(tie, part.item, part.item_tie)
@@ -102,9 +106,7 @@ def training_data(
     )
     numbered = dict(zip((p.number for p in second), codes, strict=True))
     known = orders.context.broadcast((numbered, item_ids, span))
-    parts = SparkParts(
-        orders.mapPartitionsWithIndex(lambda number, part: _purchases(number, part, *known.value))
-    )
+    parts = SparkParts(orders.map(lambda part: _purchases(part, *known.value)))
     return TrainingData(parts, span, item_ids, merged[items], known_before, catalog)
 
 
@@ -115,22 +117,39 @@ def kept(rdd: RDD[Any]) -> RDD[Any]:
     return rdd.persist(StorageLevel.MEMORY_AND_DISK)
 
 
-def _as_stream(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Give all lines of a partition as one arrow stream."""
-    found = [batch for batch in batches if batch.num_rows]
-    if found:
-        sink = io.BytesIO()
-        with pa.ipc.new_stream(sink, found[0].schema) as writer:
-            for batch in found:
+def _as_streams(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Give each batch of lines as an arrow stream: Spark copies whatever stands in one row several times at once."""
+    for batch in batches:
+        if batch.num_rows:
+            sink = io.BytesIO()
+            with pa.ipc.new_stream(sink, batch.schema) as writer:
                 writer.write_batch(batch)
-        yield pa.record_batch({"content": pa.array([sink.getvalue()], pa.binary())})
+            yield pa.record_batch({"content": pa.array([sink.getvalue()], pa.binary())})
 
 
-def _read(row: Any, *, given: dict[str, Any], timezone: str, known_before: int | None) -> list[Orders]:
-    orders = read_orders(pa.ipc.open_stream(row.content).read_all(), **given, timezone=timezone)
-    if known_before is not None:
-        orders = orders.before(np.datetime64(known_before, "us"))
-    return [orders] if len(orders) else []
+def _read(
+    partition: int,
+    rows: Iterator[Any],
+    *,
+    given: dict[str, Any],
+    timezone: str,
+    known_before: int | None,
+    most: int,
+) -> Iterator[tuple[Number, Orders]]:
+    """Read the lines of a partition, some whole customers at a time, and number what comes of them."""
+    streams = [pa.ipc.open_stream(row.content).read_all() for row in rows]
+    if not streams:
+        return
+    lines = pa.concat_tables(streams)
+    customer = pc.fill_null(lines[given["customer"]].combine_chunks().dictionary_encode().indices, 0)
+    many = -(-len(lines) // most)
+    group = np.asarray(customer) % many
+    for number in range(many):
+        orders = read_orders(lines.filter(pa.array(group == number)), **given, timezone=timezone)
+        if known_before is not None:
+            orders = orders.before(np.datetime64(known_before, "us"))
+        if len(orders):
+            yield (partition, number), orders
 
 
 @dataclass(frozen=True)
@@ -149,7 +168,7 @@ class _First:
 class _Second:
     """What one part, by its number, says of its customers in its own order, and more of its items."""
 
-    number: int
+    number: Number
     customer_ids: pa.Array
     first: NDArray[np.int64]
     customer_tie: NDArray[np.uint64]
@@ -184,39 +203,38 @@ def _first_sums(orders: Orders) -> _First:
 
 
 def _second_sums(
-    number: int, part: Iterator[Orders], *, item_ids: pa.Array, item_hash: NDArray[np.uint64]
-) -> Iterator[_Second]:
-    for orders in part:
-        customer, item, time, quantity, price = _lines(orders)
-        customer_ids, _, ids = orders._ids  # noqa: SLF001 - same
-        at = _places(ids, item_ids)
-        customer_hash = sum_by(customer, mix(own_hash(time, quantity)), len(customer_ids))
-        both = tie_hash(paid_hash(time, quantity, price), customer_hash[customer], item_hash[at][item])
-        first = np.full(len(customer_ids), np.iinfo(np.int64).max)
-        np.minimum.at(first, customer, time)
-        mine = _places(orders.customer_ids, customer_ids)
-        yield _Second(
-            number,
-            orders.customer_ids,
-            first[mine],
-            sum_by(customer, both, len(customer_ids))[mine],
-            at,
-            sum_by(item, both, len(ids)),
-        )
+    part: tuple[Number, Orders], *, item_ids: pa.Array, item_hash: NDArray[np.uint64]
+) -> _Second:
+    number, orders = part
+    customer, item, time, quantity, price = _lines(orders)
+    customer_ids, _, ids = orders._ids  # noqa: SLF001 - same
+    at = _places(ids, item_ids)
+    customer_hash = sum_by(customer, mix(own_hash(time, quantity)), len(customer_ids))
+    both = tie_hash(paid_hash(time, quantity, price), customer_hash[customer], item_hash[at][item])
+    first = np.full(len(customer_ids), np.iinfo(np.int64).max)
+    np.minimum.at(first, customer, time)
+    mine = _places(orders.customer_ids, customer_ids)
+    return _Second(
+        number,
+        orders.customer_ids,
+        first[mine],
+        sum_by(customer, both, len(customer_ids))[mine],
+        at,
+        sum_by(item, both, len(ids)),
+    )
 
 
 def _purchases(
-    number: int,
-    part: Iterator[Orders],
-    codes: dict[int, NDArray[np.int32]],
+    part: tuple[Number, Orders],
+    codes: dict[Number, NDArray[np.int32]],
     item_ids: pa.Array,
     span: Purchases,
-) -> Iterator[Purchases]:
+) -> Purchases:
     """Give the purchases of a part in the codes of the whole."""
-    for orders in part:
-        code = codes[number]
-        half = np.zeros(span.n_customers, dtype=bool)
-        half[code] = (orders.customer_hash >> np.uint64(17)) & np.uint64(1) == 1
-        item = _places(orders.item_ids, item_ids).astype(np.int32)[orders.item]
-        found = from_lines(code[orders.customer], orders.day, item, half=half, n_items=span.n_items)
-        yield replace(found, start=span.start, end=span.end)
+    number, orders = part
+    code = codes[number]
+    half = np.zeros(span.n_customers, dtype=bool)
+    half[code] = (orders.customer_hash >> np.uint64(17)) & np.uint64(1) == 1
+    item = _places(orders.item_ids, item_ids).astype(np.int32)[orders.item]
+    found = from_lines(code[orders.customer], orders.day, item, half=half, n_items=span.n_items)
+    return replace(found, start=span.start, end=span.end)
