@@ -52,9 +52,10 @@ def test_a_policy_from_toml(tmp_path):
 
 
 def test_bad_policy_files(tmp_path):
-    """A missing file, no TOML and an unknown key each say so, with the file's name."""
-    with pytest.raises(InputError, match="cannot be read"):
-        OfferPolicy.from_toml(tmp_path / "none.toml")
+    """A missing file, a name that no file can have, no TOML and an unknown key each say so, with the file's name."""
+    for name in ("none.toml", "no\0ne.toml"):
+        with pytest.raises(InputError, match="cannot be read"):
+            OfferPolicy.from_toml(tmp_path / name)
     bad = tmp_path / "bad.toml"
     bad.write_text("quiet_days: 7", encoding="utf-8")
     with pytest.raises(InputError, match=r"bad\.toml is no TOML"):

@@ -151,8 +151,9 @@ def test_newer_and_foreign_bundles_say_what_they_are(copy, tmp_path):
     (tmp_path / "other").mkdir()
     with pytest.raises(nb.BundleError, match=r"it has no manifest\.json"):
         nb.load(tmp_path / "other")
-    with pytest.raises(nb.BundleError, match=r"There is no model at .*nextbuy\.save\(model"):
-        nb.load(tmp_path / "nowhere")
+    for name in ("nowhere", "no\0where"):
+        with pytest.raises(nb.BundleError, match=r"There is no model at .*nextbuy\.save\(model"):
+            nb.load(tmp_path / name)
     with pytest.raises(nb.BundleError, match="is a file"):
         nb.load(__file__)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import narwhals as nw
 import pyarrow as pa
 
-from nextbuy.engines.spark_lines import COLUMNS, by_customer, failed
+from nextbuy.engines.spark_lines import COLUMNS, by_customer, one_message
 from nextbuy.engines.spark_parts import training_data
 from nextbuy.orders import read_catalog, read_orders
 from nextbuy.predict.asked import check_unseen
@@ -152,25 +152,17 @@ def fit(
     --------
     >>> model = fit(nb.NextPurchase(), spark.read.parquet("orders/"), as_of="2026-06-01")  # doctest: +SKIP
     """
-    from pyspark.errors import PySparkException
-
     names = dict(zip(COLUMNS, (customer, order, time, item, quantity, price), strict=True))
     lines, given = by_customer(frame, names, partitions)
     items = None if catalog is None else read_catalog(catalog)
-    try:
+    with one_message():
         return model.fit_parts(training_data(lines, given, timezone=timezone, as_of=as_of, catalog=items))
-    except PySparkException as error:
-        raise failed(error) from error
 
 
 def collect(rows: DataFrame) -> pa.Table:
     """Bring predictions here, customer by customer, best first: the same table whatever the partitions."""
-    from pyspark.errors import PySparkException
-
-    try:
+    with one_message():
         table = rows.toArrow()
-    except PySparkException as error:
-        raise failed(error) from error
     return table.sort_by([("customer_id", "ascending"), ("rank", "ascending")])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from nextbuy.orders.columns import DEFAULTS
@@ -11,10 +12,14 @@ from nextbuy.orders.database import safe_address
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pyspark.sql import DataFrame
 
+MEMORY = (
+    "Where it is short of memory, give it more before it starts: "
+    "PYSPARK_SUBMIT_ARGS='--driver-memory 4g pyspark-shell', and --executor-memory on a cluster."
+)
 COLUMNS = ("customer", "order", "time", "item", "quantity", "price")
 
 
@@ -71,10 +76,24 @@ def read_parquet(source: Sequence[str]) -> DataFrame:
         raise InputError(f"Spark cannot read {', '.join(map(safe_address, source))}: {told}") from error
 
 
-def failed(error: Exception) -> InputError:
-    """Make one message of a task that failed each time that Spark tried it."""
-    told = [line for line in str(error).splitlines() if "Error" in line] or [str(error)[:500]]
-    return InputError(f"A Spark task failed each time that it was tried: {told[-1].strip()}")
+@contextmanager
+def one_message() -> Iterator[None]:
+    """Turn whatever Spark raises, or its own process leaves when it dies, into one `InputError`."""
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except PySparkException as error:
+        told = [line for line in str(error).splitlines() if "Error" in line] or [str(error)[:500]]
+        more = f" {MEMORY}" if "OutOfMemory" in str(error) else ""
+        raise InputError(
+            f"A Spark task failed each time that it was tried: {told[-1].strip()}{more}"
+        ) from error
+    except (Py4JError, ConnectionError) as error:
+        raise InputError(
+            f"Spark's driver has ended ({type(error).__name__}); its log says why. {MEMORY}"
+        ) from error
 
 
 def _check_moments(frame: DataFrame, time: str) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Number = tuple[int, int]  # of a part: its partition, and its place there
 
-MOST_LINES = 200_000  # read and counted at once: Spark holds what comes of it, about 25 MB, in one piece
+MOST_LINES = 500_000  # read and counted at once: Spark holds what comes of it, about 50 MB, in one piece
 
 
 class SparkParts:

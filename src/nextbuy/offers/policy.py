@@ -272,12 +272,11 @@ class OfferPolicy:
         path = Path(path)
         try:
             given = tomllib.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(
-                f"The policy {str(path)!r} cannot be read: {error.strerror}. Check the path."
-            ) from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise InputError(f"{path.name} is no TOML: {error}. Lines look like: quiet_days = 7") from error
+        except (OSError, ValueError) as error:  # a path with a zero byte is a ValueError
+            told = getattr(error, "strerror", None) or error
+            raise InputError(f"The policy {str(path)!r} cannot be read: {told}. Check the path.") from error
         if set(given) == {"policy"} and isinstance(given["policy"], dict):
             given = given["policy"]
         try:

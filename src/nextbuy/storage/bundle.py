@@ -183,7 +183,7 @@ def _identity(path: Path) -> tuple[int, ...] | None:
     """Tell one directory from the next under the same name; a number of a deleted one may be given out again."""
     try:
         found = path.stat()
-    except OSError:
+    except (OSError, ValueError):  # a name with a zero byte is a ValueError
         return None
     return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
