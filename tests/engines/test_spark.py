@@ -34,6 +34,7 @@ def spark():
     session = (
         SparkSession.builder.master("local[2, 4]")
         .config("spark.ui.enabled", "false")
+        .config("spark.driver.memory", "2g")
         .config("spark.sql.shuffle.partitions", "3")
         .config("spark.sql.session.timeZone", "America/New_York")
         .getOrCreate()
@@ -62,6 +63,12 @@ def shop():
     )
     orders = nb.read_orders(lines, catalog=data.catalog)
     return lines, orders, nb.NextPurchase().fit(orders, as_of=AS_OF)
+
+
+@pytest.fixture(scope="module")
+def sample_model(sample_orders):
+    """Fit on the shipped sample on one machine."""
+    return nb.NextPurchase().fit(sample_orders)
 
 
 def same(frame, local):
@@ -230,14 +237,19 @@ def test_a_worker_that_dies_while_counting_counts_once(spark, shop, tmp_path):
     assert learned(made) == learned(model)
 
 
-def test_the_sample_is_learned_as_on_one_machine(spark, sample_orders):
-    """The shipped sample from its file, as the command reads it."""
-    from nextbuy.engines.spark import fit
+@pytest.mark.parametrize("partitions", [1, 3, 8])
+def test_the_sample_is_learned_as_on_one_machine(spark, sample_orders, sample_model, partitions, monkeypatch):
+    """The shipped sample from its file: what is learned and what is answered are those of one machine to the bit."""
+    from nextbuy.engines import spark_parts
+    from nextbuy.engines.spark import fit, predict
 
+    monkeypatch.setattr(spark_parts, "MOST_LINES", 20_000)  # a large partition is read in several goes
     place = nb.datasets.sample_path()
     frame = spark.read.parquet(str(place / "orders.parquet"))
-    made = fit(nb.NextPurchase(), frame, catalog=place / "items.parquet", partitions=3)
-    assert learned(made) == learned(nb.NextPurchase().fit(sample_orders))
+    made = fit(nb.NextPurchase(), frame, catalog=place / "items.parquet", partitions=partitions)
+    assert learned(made) == learned(sample_model)
+    local = sample_model.predict(sample_orders, k=5)
+    assert same(predict(made, frame, as_of=sample_model.as_of_, k=5, partitions=partitions), local) > 10_000
 
 
 @pytest.mark.usefixtures("spark")
