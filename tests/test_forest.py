@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from nextbuy.forest import BLOCK, Forest
+from nextbuy.forest import BLOCK, Forest, Forests
 from nextbuy.predict.heads import grid_edges, snap
 
 
@@ -61,6 +61,23 @@ def test_no_row_and_no_split():
     trees = Forest.of(booster)
     assert trees.raw(x).tobytes() == booster.predict(x).tobytes()
     assert trees.raw(x[:0]).shape == (0,)
+
+
+def test_forests_in_one_pass_are_each_what_it_is_alone():
+    """Trees of few and of many leaves over the same features: every sum is that of its own forest, to the bit."""
+    x, y = _features(BLOCK + 900, missing=True)
+    grown = [
+        Forest.of(kind(max_iter=trees, max_leaf_nodes=leaves, random_state=0).fit(x, y))
+        for kind, trees, leaves in (
+            (HistGradientBoostingClassifier, 20, 15),
+            (HistGradientBoostingRegressor, 7, 8),
+            (HistGradientBoostingRegressor, 12, 40),
+        )
+    ]
+    together = Forests(grown)
+    for rows in (x, x[:1], x[:2], x[:0]):
+        alone = np.array([forest.raw(rows) for forest in grown])
+        assert together.raw(rows).tobytes() == alone.tobytes()
 
 
 @pytest.mark.parametrize("nodes", [[], [0], [0, -1], [-1, 0, -1], [0] * 70 + [-1] * 71])

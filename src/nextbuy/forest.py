@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from scipy.special import expit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -84,22 +85,31 @@ class Forest:
 
     def raw(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Sum the trees for each row of `features`, in their order: to the bit what scikit-learn gives."""
-        if (
-            len(features) == 1
-        ):  # numpy adds the numbers of one row in another order, which changes the last bit
-            return self.raw(features.repeat(2, axis=0))[:1]
-        out = np.empty(len(features))
-        for start in range(0, len(features), BLOCK):
-            rows = features[start : start + BLOCK]
-            leaf = self._leaf(rows)
-            leaf += self._first
-            out[start : start + BLOCK] = np.add.reduce(self._values.take(leaf), axis=0, initial=self.baseline)
-        return out
+        every = slice(None)
+        sums: NDArray[np.float64] = self._sums(features, [(every, self.baseline)])[0]
+        return sums
 
     def chance(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Give the probability of the second class for each row, for the trees of a classifier."""
         chance: NDArray[np.float64] = expit(self.raw(features))
         return chance
+
+    def _sums(
+        self, features: NDArray[np.float32], runs: Sequence[tuple[slice, float]]
+    ) -> NDArray[np.float64]:
+        """Sum some runs of trees for each row, each run from its own baseline: (runs, rows)."""
+        if len(features) == 1:
+            # numpy adds the numbers of one row in another order, which changes the last bit
+            return self._sums(features.repeat(2, axis=0), runs)[:, :1]
+        out = np.empty((len(runs), len(features)))
+        for start in range(0, len(features), BLOCK):
+            rows = slice(start, start + BLOCK)
+            leaf = self._leaf(features[rows])
+            leaf += self._first
+            added = self._values.take(leaf)
+            for sums, (trees, baseline) in zip(out, runs, strict=True):
+                np.add.reduce(added[trees], axis=0, initial=baseline, out=sums[rows])
+        return out
 
     def _leaf(self, rows: NDArray[np.float32]) -> NDArray[np.int64]:
         """Give the number of each row's leaf, counted from the left: (trees, rows)."""
@@ -137,7 +147,10 @@ class Forest:
         """Number every node by the leaves of its tree that lie left of it."""
         tree, starts, _ = self._shape
         before: NDArray[np.int64] = np.cumsum(self.feature < 0) - (self.feature < 0)
-        return before - before[starts[:-1]][tree]
+        number = before - before[starts[:-1]][tree]
+        if (most := int(number.max(initial=0)) + 1) > MOST_LEAVES:
+            raise ValueError(f"a tree has {most} leaves, more than {MOST_LEAVES}")
+        return number
 
     @cached_property
     def _values(self) -> NDArray[np.float64]:
@@ -155,8 +168,6 @@ class Forest:
         """Give the table of each feature that some node looks at, and the bit set of all leaves, one a tree."""
         tree, starts, right = self._shape
         most = int(self._leaves.max(initial=0)) + 1
-        if most > MOST_LEAVES:
-            raise ValueError(f"a tree has {most} leaves, more than {MOST_LEAVES}")
         kind = next(k for k in (np.uint8, np.uint16, np.uint32, np.uint64) if np.iinfo(k).bits >= most)
         every = np.full(len(starts) - 1, np.iinfo(kind).max, kind)
         inner = self.feature >= 0
@@ -199,5 +210,25 @@ class Forest:
             When they are no trees.
         """
         made = cls(state["feature"], state["value"], state["missing_left"], state["baseline"])
-        made._columns  # noqa: B018 - what is no tree shall not wait for the first customer
+        made._leaves  # noqa: B018 - what is no tree shall not wait for the first customer
         return made
+
+
+class Forests:
+    """Forests that look at the same features, answered in one pass over them."""
+
+    def __init__(self, forests: Sequence[Forest]) -> None:
+        feature, value, missing_left = (
+            np.concatenate([getattr(forest, name) for forest in forests])
+            for name in ("feature", "value", "missing_left")
+        )
+        self._all = Forest(feature, value, missing_left, baseline=0.0)
+        self._all._columns  # noqa: B018, SLF001 - the first customer shall not wait for them
+        ends = np.cumsum([0, *(len(forest._first) for forest in forests)]).tolist()  # noqa: SLF001 - same file
+        self._runs = [
+            (slice(*run), forest.baseline) for run, forest in zip(pairwise(ends), forests, strict=True)
+        ]
+
+    def raw(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Give what `raw` of each forest gives, to the bit: (forests, rows)."""
+        return self._all._sums(features, self._runs)  # noqa: SLF001 - same file

@@ -8,6 +8,7 @@ about what was not seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -208,13 +209,16 @@ class LagTable:
 
     def cumulative(self, days: NDArray[np.float64], rule: NDArray[np.int64]) -> NDArray[np.float64]:
         """Cumulative hazard of `rule` after `days`; flat beyond the window (nothing is extrapolated)."""
-        total = np.concatenate(
-            [np.zeros((len(self.hazard), 1)), np.cumsum(self.hazard * np.diff(self.bins), axis=1)], axis=1
-        )
-        d = np.clip(np.asarray(days, np.float64), 0, self.bins[-1])
-        k = np.clip(np.searchsorted(self.bins, d, side="right") - 1, 0, len(self.bins) - 2)
-        out: NDArray[np.float64] = total[rule, k] + self.hazard[rule, k] * (d - self.bins[k])
+        d = np.minimum(np.maximum(np.asarray(days, np.float64), 0), self.bins[-1])
+        k = np.minimum(np.searchsorted(self.bins, d, side="right"), len(self.bins) - 1) - 1
+        out: NDArray[np.float64] = self.totals[rule, k] + self.hazard[rule, k] * (d - self.bins[k])
         return out
+
+    @cached_property
+    def totals(self) -> NDArray[np.float64]:
+        """Cumulative hazard at each edge: (rules, bins + 1)."""
+        total = np.cumsum(self.hazard * np.diff(self.bins), axis=1)
+        return np.concatenate([np.zeros((len(total), 1)), total], axis=1)
 
     def probability(
         self, rule: NDArray[np.int64], *, elapsed_days: NDArray, horizon_days: float

@@ -177,9 +177,7 @@ def remaining_days(
     table: LagTable, link: NDArray[np.int64], elapsed_days: NDArray[np.int64], *levels: float
 ) -> NDArray[np.float64]:
     """Days from now by which shares of those who still follow have followed: (rows, levels); NaN when none will."""
-    total = np.concatenate(
-        [np.zeros((len(table.hazard), 1)), np.cumsum(table.hazard * np.diff(table.bins), axis=1)], axis=1
-    )[link]
+    total = table.totals[link]
     passed = table.cumulative(np.asarray(elapsed_days, np.float64), link)
     left = -np.expm1(passed - total[:, -1])
     out = np.full((len(link), len(levels)), np.nan)

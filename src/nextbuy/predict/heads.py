@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
+from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from nextbuy.forest import Forest
+from nextbuy.forest import Forest, Forests
 from nextbuy.predict.order import LEARNED, by_count, deal, standard, surprise
 
 if TYPE_CHECKING:
@@ -131,12 +133,11 @@ class Head:
     def chance(self, candidates: Candidates) -> NDArray[np.float64]:
         """Chance of being bought within the horizon, each candidate by itself."""
         if self.model is None:
-            chance = np.clip(candidates.closed_form.astype(np.float64), 0.0, 1.0)
-        else:
-            chance = self.model.chance(candidates.features)
-        if self.odds != 1.0:
-            chance = self.odds * chance / (1 - chance + self.odds * chance)
-        return chance
+            return self._at_odds(np.clip(candidates.closed_form.astype(np.float64), 0.0, 1.0))
+        return self._at_odds(self.model.chance(candidates.features))
+
+    def _at_odds(self, chance: NDArray[np.float64]) -> NDArray[np.float64]:
+        return chance if self.odds == 1.0 else self.odds * chance / (1 - chance + self.odds * chance)
 
     def probability(self, candidates: Candidates) -> NDArray[np.float64]:
         """Chance of being bought within the horizon, as the list shows it.
@@ -144,15 +145,22 @@ class Head:
         The head learned from all rules together; where a candidate's own rule promises more, the odds are the
         geometric mean of both. An ordered head deals the chances out among all candidates of each customer.
         """
-        chance, customer = self.chance(candidates), candidates.customer
-        if self.model is not None:
-            chance = promised(chance, candidates.strength)
+        customer = candidates.customer
+        learned: list[NDArray[np.float64]] = []
+        if self.model is None:
+            chance = self.chance(candidates)
+        else:
+            raw, *learned = self._forests.raw(candidates.features)
+            chance = promised(self._at_odds(expit(raw)), candidates.strength)
         if self.by_count:
             return deal(customer, chance, by_count(candidates))
-        if self.model is None or self.order is None or not len(chance):
+        if not learned or not len(chance):
             return chance
-        learned = self.order.raw(candidates.features)
-        return deal(customer, chance, standard(customer, chance) + LEARNED * standard(customer, learned))
+        return deal(customer, chance, standard(customer, chance) + LEARNED * standard(customer, learned[0]))
+
+    @cached_property
+    def _forests(self) -> Forests:
+        return Forests([trees for trees in (self.model, self.order) if trees is not None])
 
     def state(self) -> dict[str, Any]:
         """Everything as arrays, numbers and text."""
@@ -172,7 +180,10 @@ class Head:
         trees = {name: state[name] and Forest.from_state(state[name]) for name in ("model", "order")}
         if any(tree is not None and tree.feature.max() >= len(state["names"]) for tree in trees.values()):
             raise ValueError("its trees look at features that it has no names for")
-        return cls(**{**state, **trees, "names": tuple(state["names"])})
+        made = cls(**{**state, **trees, "names": tuple(state["names"])})
+        if made.model is not None:
+            made._forests  # noqa: B018 - the first customer shall not wait for them
+        return made
 
 
 def promised(chance: NDArray[np.float64], strength: NDArray[np.float32]) -> NDArray[np.float64]:
