@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import nextbuy as nb
-from nextbuy.orders import read_orders
-from nextbuy.orders.lines import sorted_rows
+from nextbuy.orders import lines, read_orders
+from nextbuy.orders.lines import distinct, highest_first, sorted_rows
 from nextbuy.orders.table import to_us
 
-whole = st.sampled_from([np.int32, np.int64, np.uint64])
+kinds = st.sampled_from([np.int32, np.int64, np.uint64, np.float32])
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch):
+    """Let tests of a few rows take the way of many."""
+    monkeypatch.setattr(lines, "_FEW", 0)
+
+
+def keys_of(data, size):
+    """Draw up to four keys of whole numbers or float32 and one of float64: any values, or few with ties."""
+    keys = []
+    for kind in data.draw(st.lists(kinds, min_size=1, max_size=4)):
+        few = [-1.5, -0.0, 0.0, np.inf, -np.inf, np.nan] if kind == np.float32 else [0, 1, 2]
+        values = [hnp.from_dtype(np.dtype(kind)), st.sampled_from(few).map(kind)]
+        keys.append(data.draw(hnp.arrays(kind, size, elements=data.draw(st.sampled_from(values)))))
+    keys.append(data.draw(hnp.arrays(np.float64, size, elements=st.sampled_from([np.nan, 0.5, 1.5]))))
+    return keys
 
 
 @settings(deadline=None)
@@ -21,23 +39,30 @@ whole = st.sampled_from([np.int32, np.int64, np.uint64])
 def test_sorted_rows_sorts_as_lexsort(data):
     """Packed or not, negative, huge or constant keys: the sorted keys are those of numpy's lexsort."""
     size = data.draw(st.integers(0, 30))
-    keys = [
-        data.draw(
-            hnp.arrays(
-                kind,
-                size,
-                elements=data.draw(
-                    st.sampled_from([hnp.from_dtype(np.dtype(kind)), st.integers(0, 2).map(kind)])
-                ),
-            )
-        )
-        for kind in data.draw(st.lists(whole, min_size=1, max_size=4))
-    ]
-    keys.append(data.draw(hnp.arrays(np.float64, size, elements=st.sampled_from([np.nan, 0.5, 1.5]))))
+    keys = keys_of(data, size)
     got, want = sorted_rows(*keys), np.lexsort(keys[::-1])
     assert sorted(got) == list(range(size))
     for key in keys:
         np.testing.assert_array_equal(key[got], key[want])
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_the_highest_stand_first_whatever_the_precision(data):
+    """Values that float32 takes for equal stay apart, equal ones keep their order: few rows or many, one answer."""
+    size = data.draw(st.integers(0, 30))
+    close = st.sampled_from([0.0, -0.0, 0.1, 0.1 + 1e-12, 0.1 + 2e-12, 1e300, 1e301, -5.0])
+    group = np.sort(data.draw(hnp.arrays(np.int64, size, elements=st.integers(0, 3))))
+    value = data.draw(hnp.arrays(np.float64, size, elements=close))
+    tie = data.draw(hnp.arrays(np.int64, size, elements=st.integers(0, 1)))
+    np.testing.assert_array_equal(highest_first(group, value, tie), np.lexsort((tie, -value, group)))
+    np.testing.assert_array_equal(highest_first(group, value), np.lexsort((-value, group)))
+
+
+@given(hnp.arrays(np.int64, st.integers(0, 30), elements=st.integers(-3, 3)))
+def test_distinct_values_rise(values):
+    """Each value once, the lowest first, as numpy gives them."""
+    np.testing.assert_array_equal(distinct(values), np.unique(values))
 
 
 def test_moments_are_microseconds():

@@ -13,6 +13,7 @@ from nextbuy.mining.exposures import Purchases, from_lines, purchases
 from nextbuy.mining.parameters import check_whole
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import DAY_US, ROWS
+from nextbuy.orders.lines import sorted_rows
 from nextbuy.orders.plain import PlainLines, read_plain
 from nextbuy.orders.read import now_us, read_orders
 from nextbuy.orders.table import Orders, codes_of, to_us
@@ -150,7 +151,7 @@ def of_customers(events: Purchases, ids: pa.Array, customers: Iterable[Any]) -> 
 
 def by_customer(events: Purchases) -> Purchases:
     """Sort by customer, day and item."""
-    return events.where(np.lexsort((events.item, events.day, events.customer)))
+    return events.where(sorted_rows(events.customer, events.day, events.item))
 
 
 def _ids(ids: pa.Array, codes: NDArray[np.int64], asked: list[Any]) -> pa.Array:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nextbuy.orders.lines import distinct
 from nextbuy.predict.ease import Ease
 from nextbuy.predict.features import customer_columns, pair_columns, rank_within, stack, visits_ahead
 from nextbuy.predict.triggers import Links, Triggers, running
@@ -109,7 +110,7 @@ def new_candidates(
     keys, similar = [], []
     everybody = np.zeros(0, np.int64) if also is None else also
     asked = (np.arange(h.n_customers)[:, None] * n + everybody[None, :]).ravel()
-    wanted = np.unique(np.concatenate([by_item[0], by_category[0], asked]))
+    wanted = distinct(np.concatenate([by_item[0], by_category[0], asked]))
     bounds = np.searchsorted(wanted, np.arange(h.n_customers + 1) * n)
     for block, rows, scores in sources.ease.scores(h, Ease.taste(h)):
         start, stop = block.start, block.stop
@@ -129,7 +130,7 @@ def new_candidates(
                 wanted[bounds[start] : bounds[stop]] - start * n,
             ]
         )
-        mine = np.unique(mine[mine >= 0])
+        mine = distinct(mine[mine >= 0])
         score = scores[mine // n, mine % n]
         new = score > -np.inf
         keys.append(mine[new] + start * n)

@@ -127,10 +127,8 @@ def _repurchase(
     mean_log, square_log = h.log_gaps
     mean, spread = intervals.own(item, gaps, mean_log[pair], square_log[pair])
     elapsed = (h.cut - 1 - h.last_day[pair]).astype(np.float64)
-    start, best, end = (
-        h.cut + np.minimum(np.floor(remaining(mean, spread, elapsed, share)), FURTHEST_DAYS)
-        for share in (0.1, 0.5, 0.9)
-    )
+    shares = np.array([[0.1], [0.5], [0.9]])
+    start, best, end = h.cut + np.minimum(np.floor(remaining(mean, spread, elapsed, shares)), FURTHEST_DAYS)
     lags = {f"lag_p{p}": np.exp(mean + spread * z) for p, z in ((10, -1.2816), (50, 0.0), (90, 1.2816))}
     late, signal = elapsed > lags["lag_p90"], rhythm(spread, gaps)
     ahead = (start > h.cut + OPENS_SOON_DAYS) & (

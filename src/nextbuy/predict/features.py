@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nextbuy.orders.lines import changes
+from nextbuy.orders.lines import changes, highest_first
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,10 +120,8 @@ def pair_columns(history: History, items: Items, *, horizon_days: int) -> dict[s
 
 def rank_within(group: NDArray, value: NDArray) -> NDArray[np.int64]:
     """Rank of each value within its group (sorted), 0 for the highest; ties to the earlier row."""
-    by = np.lexsort((-value, group))
-    new = changes(group)
     rank = np.empty(len(group), np.int64)
-    rank[by] = place_within(new)
+    rank[highest_first(group, value)] = place_within(changes(group))
     return rank
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nextbuy.orders.lines import highest_first
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -39,11 +41,11 @@ def deal(customer: NDArray[np.int64], chance: NDArray[np.float64], key: NDArray)
 
     `customer` rises.
     """
-    by = np.lexsort((-chance, customer))
+    by = highest_first(customer, chance)
     first = np.searchsorted(customer, customer)
     out = np.empty_like(chance)
     # equal chances would leave the order to the items' codes
-    out[np.lexsort((-chance, -key, customer))] = chance[by] * (1 - 1e-9 * (np.arange(len(by)) - first))
+    out[highest_first(customer, key, -chance)] = chance[by] * (1 - 1e-9 * (np.arange(len(by)) - first))
     return out
 
 

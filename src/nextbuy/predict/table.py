@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from nextbuy.orders.frames import dates, to_table
-from nextbuy.orders.lines import changes
+from nextbuy.orders.lines import changes, highest_first
 from nextbuy.predict.features import place_within
 from nextbuy.predict.reasons import reason_texts
 
@@ -109,7 +109,7 @@ def rank(
         else:
             key = own.copy()
             key[use] = np.where(likeliest & ~owned, chance, own[use])
-    by = use[np.lexsort((item[use], head[use], -key[use], customer[use]))]
+    by = use[highest_first(customer[use], key[use], head[use], item[use])]
     place = place_within(changes(customer[by])) + 1
     first = place <= k
     by, place = by[first], place[first]

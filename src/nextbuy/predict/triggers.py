@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from nextbuy.mining.lags import LagTable
+from nextbuy.orders.lines import changes, sorted_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -152,8 +153,7 @@ def _first_by_category(
 ) -> tuple[NDArray, NDArray, NDArray]:
     known = category >= 0
     customer, category, day = customer[known], category[known], day[known]
-    by = np.lexsort((day, category, customer))
+    by = sorted_rows(customer, category, day)
     customer, category, day = customer[by], category[by], day[by]
-    new = np.ones(len(by), dtype=bool)
-    new[1:] = (customer[1:] != customer[:-1]) | (category[1:] != category[:-1])
+    new = changes(customer, category)
     return customer[new], category[new], day[new]

@@ -137,7 +137,10 @@ def _drawn(
 
 
 def remaining(
-    mean: NDArray[np.float64], spread: NDArray[np.float64], elapsed_days: NDArray[np.float64], share: float
+    mean: NDArray[np.float64],
+    spread: NDArray[np.float64],
+    elapsed_days: NDArray[np.float64],
+    share: float | NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Days from now by which `share` of the purchases still to come have come, given `elapsed_days` without one."""
     z = (np.log(np.maximum(elapsed_days, 0.5)) - mean) / spread
