@@ -125,6 +125,7 @@ def test_jobs_share_the_orders_and_change_nothing(small_orders, tmp_path, monkey
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("nextbuy.mining.shared.split", lambda e: split(e, most=5_000))
     monkeypatch.setattr("nextbuy.predict.next_purchase.BLOCK", 200)
+    monkeypatch.setattr("nextbuy.predict.next_purchase.WORTH_SENDING", 200)
     models, rules = {}, {}
     for n_jobs in (1, 2):
         model = nb.NextPurchase(n_jobs=n_jobs).fit(small_orders)

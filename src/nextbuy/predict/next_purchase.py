@@ -39,7 +39,8 @@ if TYPE_CHECKING:
     Ids = Sequence[Any]
 
 OTHER_FIGURES = "This model was written by a version of nextbuy that looked at other figures. Fit it again."
-BLOCK = 10_000  # customers answered at once: about 500 MB
+BLOCK = 2_000  # customers answered at once: about 100 MB, which the next block takes over
+WORTH_SENDING = 10_000  # fewer customers are answered before another process has started
 
 
 class NextPurchase(BaseEstimator):
@@ -237,7 +238,7 @@ class NextPurchase(BaseEstimator):
             events, ids = of_customers(events, ids, customers)
         cut = self._cut_of(as_of, given)
         backend = self.backend_ if given is None else given.backend
-        n_jobs = self.n_jobs if events.n_customers > BLOCK else 1
+        n_jobs = self.n_jobs if events.n_customers > WORTH_SENDING else 1
         answer = partial(self._answers.block, cut=cut, as_dicts=backend == ROWS, **asked)
         blocks = (
             partial(answer, events.between(at, at + BLOCK), ids.slice(at, BLOCK))
