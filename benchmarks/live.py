@@ -7,7 +7,8 @@
 Every customer asked is one of the file, with all own lines before the end of what the model knows, as a list of dicts;
 2,000 of them, drawn once. Printed are milliseconds of wall time and of this thread's CPU time. Over HTTP one server
 process (docs/examples/service.py) is kept on one core, `--connections` kept-alive connections ask it from here;
-`--replace` stores the model anew over and over meanwhile, so that the service reloads it.
+`--replace` stores the model anew over and over meanwhile, in French and in English in turn, so that the service changes
+between two models.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ for _ in range(int(sys.argv[2])):
 print(statistics.median(wall), statistics.median(cpu))
 """
 SAVE = """
-import sys, time
+import itertools, sys, time
 import nextbuy as nb
-while True:
-    nb.save(nb.load(sys.argv[1]), sys.argv[1])
+for language in itertools.cycle(("fr", "en")):
+    nb.save(nb.load(sys.argv[1]).set_params(language=language), sys.argv[1])
     time.sleep(3)
 """
 

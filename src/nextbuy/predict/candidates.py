@@ -125,7 +125,7 @@ def new_candidates(
         lines = np.arange(stop - start)[:, None]
         mine = np.concatenate(
             [
-                (lines * n + np.where(np.take_along_axis(scores, top, 1) > 0, top, -1 - lines * n)).ravel(),
+                (lines * n + np.where(scores[lines, top] > 0, top, -1 - lines * n)).ravel(),
                 (lines * n + _unowned(scores, popular)).ravel(),
                 wanted[bounds[start] : bounds[stop]] - start * n,
             ]
