@@ -91,7 +91,7 @@ def _of_one(plain: PlainLines, as_of: Any, labels: Labels) -> Given:
         n_items=unknown + 1,
         known_until=0 if as_of is None else -(-to_us(as_of) // DAY_US),
     )
-    events = replace(events.where(events.item < unknown), n_items=unknown)
+    events = replace(events.where(events.item < unknown) if unknown in codes else events, n_items=unknown)
     return Given(events, pa.array([plain.customer]), ROWS, int(day.max()) + 1)
 
 

@@ -151,7 +151,9 @@ class Head:
             chance = self.chance(candidates)
         else:
             raw, *learned = self._forests.raw(candidates.features)
-            chance = promised(self._at_odds(expit(raw)), candidates.strength)
+            chance = self._at_odds(expit(raw))
+            if candidates.triggers:
+                chance = promised(chance, candidates.strength)
         if self.by_count:
             return deal(customer, chance, by_count(candidates))
         if not learned or not len(chance):

@@ -66,10 +66,10 @@ class History:
     def __init__(self, timeline: Timeline, cut: int) -> None:
         self.cut = cut
         self.n_customers, self.n_items = timeline.events.n_customers, timeline.events.n_items
-        known = timeline.events.day < cut
-        self.events = timeline.events.where(known)
-        rows = timeline.by_pair[known[timeline.by_pair]]
-        e = timeline.events
+        e, rows, self.events, self.visit = timeline.events, timeline.by_pair, timeline.events, timeline.visit
+        known = e.day < cut
+        if not known.all():
+            self.events, self.visit, rows = e.where(known), timeline.visit[known], rows[known[rows]]
         self._customer, self._item, self._day = e.customer[rows], e.item[rows], e.day[rows]
         self._gap = np.where(e.first[rows], 0, self._day - e.previous[rows])
         self.starts = changes(self._customer, self._item).nonzero()[0]
@@ -80,7 +80,6 @@ class History:
         self.first_day, self.last_day = self._day[self.starts], self._day[last]
         self._visit = timeline.visit[rows]
         self.last_visit = self._visit[last]
-        self.visit = timeline.visit[known]
 
     def __len__(self) -> int:
         return len(self.starts)
