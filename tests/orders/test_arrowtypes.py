@@ -83,6 +83,9 @@ def test_structures_are_unreadable_as_numbers_and_text_as_ids():
 def test_a_column_shorter_than_its_file_is_refused(tmp_path, monkeypatch):
     """A file whose footer promises more rows than a column holds is broken, and says which column."""
     pq.write_table(lines(), tmp_path / "orders.parquet")
-    monkeypatch.setattr(pq.ParquetFile, "read", lambda _, columns: pa.table({columns[0]: pa.array(["x"])}))
+    one = pa.array(["x"])
+    monkeypatch.setattr(
+        pq.ParquetFile, "iter_batches", lambda _, __, columns: [pa.record_batch({columns[0]: one})]
+    )
     with pytest.raises(nb.InputError, match="column 'item_id' has 1 of its 3 values"):
         nb.read_orders(tmp_path / "orders.parquet")

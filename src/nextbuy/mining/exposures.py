@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from nextbuy import scratch
 from nextbuy.mining.levels import Pairs
 from nextbuy.mining.parts import Counts, Whole, whole_customers
 from nextbuy.orders.lines import changes, sorted_rows
@@ -101,24 +102,28 @@ def purchases(orders: Orders) -> Purchases:
     """Reduce orders to distinct (customer, day, item) events. Two sorts of the lines of some customers at a time."""
     half = (orders.customer_hash >> np.uint64(17)) & np.uint64(1) == 1
     until = 0 if orders.known_before is None else -(-orders.known_before // 86_400_000_000)
-    made = [
-        from_lines(
+    kinds = {"customer": np.int32, "day": np.int32, "item": np.int32, "previous": np.int32, "entry": np.int32}
+    arrays = {
+        name: scratch.empty(len(orders.item), kind) for name, kind in (kinds | {"half": np.bool_}).items()
+    }
+    filled, start, end = 0, [], []
+    for some in whole_customers(orders.customer):
+        part = from_lines(
             *(column[some] for column in (orders.customer, orders.day, orders.item)),
             half=half,
             n_items=orders.n_items,
             known_until=until,
         )
-        for some in whole_customers(orders.customer)
-    ]
-    if len(made) == 1:
-        return made[0]
-    arrays: dict[str, Any] = {
-        f.name: np.concatenate([getattr(part, f.name) for part in made])
-        for f in fields(Purchases)
-        if f.name not in _SCALARS
-    }
-    start, end = min(part.start for part in made), max(part.end for part in made)
-    return replace(made[0], **arrays, start=start, end=end)
+        rows = slice(filled, filled + len(part.day))
+        for name, column in arrays.items():
+            column[rows] = getattr(part, name)
+        filled = rows.stop
+        start.append(part.start)
+        end.append(part.end)
+    events = {name: column[:filled] for name, column in arrays.items()}
+    return Purchases(
+        **events, n_customers=len(half), n_items=orders.n_items, start=min(start), end=max(end)
+    )
 
 
 def from_lines(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from nextbuy import scratch
 from nextbuy.mining.parts import Listed, made, split
 
 if TYPE_CHECKING:
@@ -86,8 +87,8 @@ def store(record: Any, *, folder: Path) -> Any:
 
 @contextmanager
 def parted(events: Purchases, *, n_jobs: int = 1) -> Iterator[Parts]:
-    """Give events in parts: in memory for one process, for several in files that are gone afterwards, come what may."""
-    if n_jobs == 1:
+    """Give events in parts: in memory, for several processes or bounded memory in files that are gone afterwards."""
+    if n_jobs == 1 and scratch.bound() is None:
         yield Listed(split(events))
         return
     with tempfile.TemporaryDirectory(prefix="nextbuy-", ignore_cleanup_errors=True) as place:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
+from nextbuy import scratch
 from nextbuy.orders.columns import DEFAULTS, likely
 from nextbuy.orders.duplicates import later_copies, repeated
 from nextbuy.orders.frames import DAY_US
@@ -43,7 +44,8 @@ class Read:
 
     def __post_init__(self) -> None:
         rows = len(self.item.codes)
-        self.quantity, self.price = np.ones(rows), np.full(rows, np.nan)
+        self.quantity, self.price = scratch.empty(rows, np.float64), scratch.empty(rows, np.float64)
+        self.quantity[:], self.price[:] = 1.0, np.nan
         self.bought = np.ones(rows, dtype=bool)
 
 
@@ -284,7 +286,8 @@ def of_numbers(
         return values
     bad = np.flatnonzero(np.isnan(values))
     problems.add("bad_quantity", name, bad, show=show, action="1 piece assumed", change=how)
-    return np.where(np.isnan(values), 1.0, values)
+    values[bad] = 1.0
+    return values
 
 
 def of_copies(problems: Problems, raw: Raw, read: Read) -> None:

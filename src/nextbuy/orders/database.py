@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
+from nextbuy import scratch
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ def read_database(address: str, query: str | None) -> pa.Table:
 
     def rows(cursor: Any) -> pa.Table:
         cursor.execute(query)
-        return cursor.fetch_arrow_table()
+        lines = cursor.fetch_record_batch()
+        return scratch.table(lines, lines.schema)
 
     return in_transaction(address, rows, doing="the query")

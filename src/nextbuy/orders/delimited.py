@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from nextbuy import scratch
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
@@ -185,23 +186,27 @@ def _arrow(
     stream = pa.input_stream(str(path), compression="detect")
     try:
         with stream:
-            table = arrow_csv.read_csv(
-                stream,
-                read_options=arrow_csv.ReadOptions(
+            options = (
+                arrow_csv.ReadOptions(
                     encoding="utf-8" if codec == "utf-8-sig" else codec,
                     use_threads=threads,
                     block_size=1 << 22,
                 ),
-                parse_options=arrow_csv.ParseOptions(
+                arrow_csv.ParseOptions(
                     delimiter=delimiter,
                     quote_char=quote,
                     newlines_in_values=newlines,
                     invalid_row_handler=None if refused is None else refuse,
                 ),
-                convert_options=arrow_csv.ConvertOptions(
+                arrow_csv.ConvertOptions(
                     column_types=dict.fromkeys(head, pa.string()), strings_can_be_null=False
                 ),
             )
+            if scratch.bound() is None:
+                table = arrow_csv.read_csv(stream, *options)
+            else:
+                lines = arrow_csv.open_csv(stream, *options)
+                table = scratch.table(lines, lines.schema)
     except pa.ArrowInvalid as error:
         text = str(error)
         # a line of the file may stand in the message of a parse error

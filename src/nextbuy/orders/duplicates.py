@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nextbuy import scratch
 from nextbuy.orders.lines import mix
 
 if TYPE_CHECKING:
@@ -26,16 +27,24 @@ def repeated(columns: Sequence[NDArray[Any]]) -> NDArray[np.int64]:
 
     One sort of 64-bit numbers; where nothing repeats, nothing else is done.
     """
-    key = np.zeros(len(columns[0]), np.uint64)
-    for values in columns:
-        key = mix(key + _bits(values) + np.uint64(0x9E3779B97F4A7C15))
-    by_key = np.sort(key)
-    twice = by_key[1:][by_key[1:] == by_key[:-1]]
+    rows = len(columns[0])
+    key = scratch.empty(rows, np.uint64)
+    for some in scratch.blocks(rows):
+        made = np.zeros(some.stop - some.start, np.uint64)
+        for values in columns:
+            made = mix(made + _bits(values[some]) + np.uint64(0x9E3779B97F4A7C15))
+        key[some] = made
+    by_key = scratch.empty(rows, np.uint64)
+    by_key[:] = key
+    by_key.sort()
+    twice = np.unique(by_key[1:][by_key[1:] == by_key[:-1]])
     if not len(twice):
         return np.zeros(0, np.int64)
-    twice = np.unique(twice)
-    place = np.minimum(np.searchsorted(twice, key), len(twice) - 1)
-    return np.flatnonzero(twice[place] == key)
+    found = [np.zeros(0, np.int64)]
+    for some in scratch.blocks(rows):
+        place = np.minimum(np.searchsorted(twice, key[some]), len(twice) - 1)
+        found.append(np.flatnonzero(twice[place] == key[some]) + some.start)
+    return np.concatenate(found)
 
 
 def later_copies(rows: NDArray[np.int64], columns: Iterable[NDArray[Any]]) -> NDArray[np.int64]:

@@ -9,10 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nextbuy import scratch
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from nextbuy.orders.sources import Column
 
 MISSING = ("", "nan", "none", "null", "nat", "<na>", "na", "n/a", "#n/a")
 _WHOLE = r"^-?\d+(\.0+)?$"
@@ -51,16 +55,42 @@ def blank(text: pa.Array) -> pa.Array:
     return pc.is_in(pc.utf8_lower(text), pa.array(MISSING, text.type))
 
 
-def _coded(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array]:
+def pieces(column: Column | pa.ChunkedArray) -> Iterator[pa.Array]:
+    """Give a column in pieces; one that is coded is not cut, since each piece would have all its values."""
+    for chunk in column.chunks:
+        if pa.types.is_dictionary(chunk.type):
+            yield chunk
+            continue
+        for some in scratch.blocks(max(len(chunk), 1)):
+            yield chunk.slice(some.start, some.stop - some.start)
+
+
+def coded(column: Column | pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
     """Codes by row (-1: null) and the distinct values."""
-    if pa.types.is_dictionary(column.type):
-        whole = one_array(column.unify_dictionaries())
-    else:
-        # one dictionary from the start: unifying one a chunk takes three times as long
-        whole = one_array(column).dictionary_encode()
-    values = whole.dictionary
-    codes = pc.fill_null(whole.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
-    return codes, values
+    codes, filled, known = scratch.empty(len(column), np.int32), 0, 0
+    values: list[pa.Array] = []
+    for piece in pieces(column):
+        words = piece if pa.types.is_dictionary(piece.type) else piece.dictionary_encode()
+        if not values or not words.dictionary.equals(values[-1]):
+            known += len(values[-1]) if values else 0
+            values.append(words.dictionary)
+        own = pc.fill_null(words.indices.cast(pa.int32()), -1).to_numpy(zero_copy_only=False)
+        codes[filled : filled + len(own)] = np.where(own < 0, -1, own + np.int32(known))
+        filled += len(own)
+    values = [v for v in values if len(v)] or values
+    if len(values) == 1:
+        return codes, values[0]
+    every = pa.concat_arrays([v.cast(values[0].type) for v in values]).dictionary_encode()
+    renumbered(codes, every.indices)
+    return codes, every.dictionary
+
+
+def renumbered(codes: NDArray[np.int32], new: pa.Array) -> None:
+    """Replace each code by what `new` has in its place, -1 for null; missing ones stay -1."""
+    known = pc.fill_null(new.cast(pa.int32()), -1).to_numpy(zero_copy_only=False)
+    known = np.append(known, np.int32(-1)).astype(np.int32)
+    for some in scratch.blocks(len(codes)):
+        codes[some] = known[codes[some]]
 
 
 def plain(values: pa.Array) -> pa.Array:
@@ -108,12 +138,14 @@ def _holds_ids(values: pa.Array) -> bool:
     )
 
 
-def read_ids(columns: Sequence[pa.ChunkedArray], mixed: Sequence[NDArray[np.int64]] = ()) -> Ids:
+def read_ids(
+    columns: Sequence[Column | pa.ChunkedArray], mixed: Sequence[NDArray[np.int64]] = ()
+) -> Ids:
     """Code the ids of one column that may come in several pieces of different types.
 
     Parameters
     ----------
-    columns : sequence of pyarrow.ChunkedArray
+    columns : sequence of Column or pyarrow.ChunkedArray
         The pieces, one a file.
     mixed : sequence of arrays of row numbers
         Rows whose type already differed from that of most others inside one piece.
@@ -123,9 +155,9 @@ def read_ids(columns: Sequence[pa.ChunkedArray], mixed: Sequence[NDArray[np.int6
     Ids
         int64 ids when every piece holds whole numbers that are not text; text otherwise.
     """
-    coded = [_coded(c) for c in columns]
-    values = [plain(v) for _, v in coded]
-    sizes = [len(codes) for codes, _ in coded]
+    read = [coded(c) for c in columns]
+    values = [plain(v) for _, v in read]
+    sizes = [len(codes) for codes, _ in read]
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     odd: list[NDArray[np.int64]] = list(mixed)
     texts = [is_text(v.type) for v in values]
@@ -144,17 +176,22 @@ def read_ids(columns: Sequence[pa.ChunkedArray], mixed: Sequence[NDArray[np.int6
             values = [v.cast(pa.string()) for v in values]
     spaced_rows = np.zeros(0, np.int64)
     together = pa.concat_arrays(values) if values else pa.array([], pa.string())
-    shift = np.cumsum([0, *(len(v) for v in values)])
-    raw = np.concatenate([np.where(codes < 0, -1, codes + shift[k]) for k, (codes, _) in enumerate(coded)])
+    codes = read[0][0] if len(read) == 1 else scratch.empty(int(starts[-1]), np.int32)
+    shift = 0
+    for k, (own, _) in enumerate(read if len(read) > 1 else []):
+        for some in scratch.blocks(len(own)):
+            codes[starts[k] + some.start : starts[k] + some.stop] = np.where(
+                own[some] < 0, -1, own[some] + np.int32(shift)
+            )
+        shift += len(values[k])
     if is_text(together.type):
         together, spaced = normal_text(together)
         if spaced.any():
             # a blank with spaces is missing, which is named by itself
             spaced &= together.is_valid().to_numpy(zero_copy_only=False)
-            spaced_rows = np.flatnonzero(np.append(spaced, [False])[raw])
+            spaced_rows = np.flatnonzero(np.append(spaced, [False])[codes])
     known = together.dictionary_encode()
-    new = pc.fill_null(known.indices.cast(pa.int32()), -1).to_numpy(zero_copy_only=False)
-    codes = np.append(new, np.int32(-1)).astype(np.int32)[raw]
+    renumbered(codes, known.indices)
     return Ids(
         codes,
         known.dictionary,

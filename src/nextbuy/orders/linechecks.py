@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from nextbuy import scratch
 from nextbuy.orders.duplicates import later_copies, repeated
 from nextbuy.orders.frames import DAY_US
-from nextbuy.orders.lines import mix, sorted_rows, sum_by
+from nextbuy.orders.lines import mix, of_whole_customers, sorted_rows, sum_by
 from nextbuy.orders.returns import match_returns
 
 if TYPE_CHECKING:
@@ -40,26 +41,32 @@ def owners(read: Read) -> tuple[NDArray[np.int32], pa.Array, NDArray[np.int32], 
 
 def _made_orders(read: Read) -> tuple[NDArray[np.int32], pa.Array]:
     """One order for each customer and moment, wherever the order id is missing."""
-    rows = np.arange(len(read.bought)) if read.order is None else np.flatnonzero(read.order.codes < 0)
-    customer = np.zeros(len(rows), np.int32) if read.customer is None else read.customer.codes[rows]
-    us = read.times.us[rows]
-    by = np.lexsort((us, customer))
-    new = np.append(True, (np.diff(us[by]) != 0) | (np.diff(customer[by]) != 0))[: len(by)]
-    number = np.empty(len(rows), np.int64)
-    number[by] = np.cumsum(new) - 1
-    first = by[new]
-    unit = "us" if (us[first] % 1_000_000).any() else "s"
-    names = pa.array(us[first]).cast(pa.timestamp("us")).cast(pa.timestamp(unit)).cast(pa.string())
-    if read.customer is not None:
-        owner = customer[first].astype(np.int64)
-        who = read.customer.values.cast(pa.string()).take(pa.array(owner, mask=owner < 0))
-        names = pc.binary_join_element_wise(pc.fill_null(who, ""), names, " ")
-    if read.order is None:
-        return number.astype(np.int32), names
-    known = read.order.values
-    codes = read.order.codes.copy()
-    codes[rows] = number + len(known)
-    return codes, pa.concat_arrays([known.cast(pa.string()), names])
+    size = len(read.bought)
+    every = read.order is None
+    known = pa.array([], pa.string()) if read.order is None else read.order.values.cast(pa.string())
+    codes = scratch.empty(size, np.int32)
+    codes[:] = -1 if read.order is None else read.order.codes
+    rows = slice(None) if every else scratch.marked(codes < 0)
+    us = read.times.us[rows] if every else scratch.taken(read.times.us, rows)
+    customer = np.zeros(len(us), np.int32) if read.customer is None else read.customer.codes[rows] + np.int32(1)
+    unit = "us" if any((us[some] % 1_000_000).any() for some in scratch.blocks(len(us))) else "s"
+    names, made = [known], len(known)
+    for some in of_whole_customers(customer, int(customer.max(initial=0)) + 1):
+        at, owner = us[some], customer[some]
+        by = np.lexsort((at, owner))
+        new = np.append(True, (np.diff(at[by]) != 0) | (np.diff(owner[by]) != 0))[: len(by)]
+        number = np.empty(len(by), np.int32)
+        number[by] = np.cumsum(new) - 1 + made
+        first = by[new]
+        words = pa.array(at[first]).cast(pa.timestamp("us")).cast(pa.timestamp(unit)).cast(pa.string())
+        if read.customer is not None:
+            whose = owner[first].astype(np.int64) - 1
+            who = read.customer.values.cast(pa.string()).take(pa.array(whose, mask=whose < 0))
+            words = pc.binary_join_element_wise(pc.fill_null(who, ""), words, " ")
+        names.append(words)
+        made += len(first)
+        codes[some if every else rows[some]] = number
+    return codes, pa.concat_arrays(names)
 
 
 def of_returns(
@@ -85,12 +92,8 @@ def of_returns(
     problems.merge(np.unique(returned))
     read.bought[negative] = False
 
-    used = (
-        np.bincount(purchase, pieces, minlength=len(read.quantity))
-        if len(purchase)
-        else np.zeros(len(read.quantity))
-    )
-    gone = np.flatnonzero((used > 0) & (used >= read.quantity * (1 - 1e-9)))
+    taken, of = np.unique(purchase, return_inverse=True)
+    gone = taken[np.bincount(of, pieces, len(taken)) >= read.quantity[taken] * (1 - 1e-9)]
     problems.set_aside(gone)
     marked = _marked_orders(read, negative)
     name, show = raw.name("quantity"), raw.show("order", "customer", "item", "quantity")
@@ -98,8 +101,8 @@ def of_returns(
     how = "leave lines with negative quantity out of the source to keep what they cancel"
     problems.add("cancellation", name, negative[marked], show=show, action=done, change=how)
     problems.add("return", name, negative[~marked], show=show, action=done, change=how)
-    back = np.bincount(returned, pieces, minlength=len(read.quantity)) if len(returned) else used
-    over = np.unique(returned[(-read.quantity - back)[returned] > 1e-6])
+    backed, of = np.unique(returned, return_inverse=True)
+    over = backed[-read.quantity[backed] - np.bincount(of, pieces, len(backed)) > 1e-6]
     problems.add(
         "over_returned",
         name,
@@ -123,15 +126,22 @@ def _beside_returns(
     read: Read, negative: NDArray[np.int64], customer: NDArray[np.int32]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Give the live rows of customers and items with a return, and customer and item as one number."""
-    group = customer.astype(np.int64) * len(read.item.values) + read.item.codes
+
+    def group(rows: NDArray[np.int64] | slice) -> NDArray[np.int64]:
+        return customer[rows].astype(np.int64) * len(read.item.values) + read.item.codes[rows]
+
     # a table of marks by hash rules nearly all others out; looking each up among the returns takes twenty times as long
     bits = np.uint64(64 - min(max(len(negative).bit_length() + 5, 8), 28))
-    place = (group.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> bits
+
+    def place(rows: NDArray[np.int64] | slice) -> NDArray[np.uint64]:
+        return (group(rows).view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) >> bits
+
     marked = np.zeros(1 << (64 - int(bits)), dtype=bool)
-    marked[place[negative]] = True
-    live = np.flatnonzero(read.bought & marked[place])
-    found = group[live]
-    back = np.isin(found, group[negative])
+    marked[place(negative)] = True
+    near = [np.flatnonzero(read.bought[b] & marked[place(b)]) + b.start for b in scratch.blocks(len(customer))]
+    live = np.concatenate([np.zeros(0, np.int64), *near])
+    found = group(live)
+    back = np.isin(found, group(negative))
     return live[back], found[back]
 
 
@@ -183,16 +193,17 @@ def of_prices(problems: Problems, raw: Raw, read: Read) -> None:
 
 
 def _absurd(read: Read) -> NDArray[np.int64]:
-    rows = np.flatnonzero((read.price > 0) & (read.item.codes >= 0))
-    item, price = read.item.codes[rows], read.price[rows]
     low, high = np.full(len(read.item.values), np.inf), np.zeros(len(read.item.values))
-    np.minimum.at(low, item, price)
-    np.maximum.at(high, item, price)
+    for block in scratch.blocks(len(read.price)):
+        here = np.flatnonzero((read.price[block] > 0) & (read.item.codes[block] >= 0)) + block.start
+        np.minimum.at(low, read.item.codes[here], read.price[here])
+        np.maximum.at(high, read.item.codes[here], read.price[here])
     # the median is no lower than the least price: only these items can have one
-    some = (high > ABSURD * low)[item]
-    if not some.any():
+    wide = np.append(high > ABSURD * low, [False])  # the last place is for missing items
+    if not wide.any():
         return np.zeros(0, np.int64)
-    rows, item, price = rows[some], item[some], price[some]
+    rows = scratch.marked((read.price > 0) & wide[read.item.codes])
+    item, price = read.item.codes[rows], read.price[rows]
     # item and price in one number: the bits of a positive float sort as it does;
     # seven digits are enough here
     by = np.sort((item.astype(np.uint64) << np.uint64(32)) | price.astype(np.float32).view(np.uint32))
@@ -217,7 +228,8 @@ def of_orders(
     merged: int,
 ) -> None:
     """Lines repeated within an order, orders of two customers or several days, and very large baskets."""
-    c, o, i, day = customer[kept], order[kept], read.item.codes[kept], read.times.us[kept] // DAY_US
+    c, o, i = (scratch.taken(codes, kept) for codes in (customer, order, read.item.codes))
+    day = _days(read, kept)
     name, show = raw.name("order"), raw.show("order", "customer", "item")
     if merged:
         rows = repeated([c, o, i, day])
@@ -234,7 +246,7 @@ def of_orders(
             change="give the lines different order ids if they are orders of their own",
         )
         problems.merge(again)
-    first = np.zeros(int(o.max(initial=-1)) + 1, np.int64)
+    first = np.zeros(int(o.max(initial=-1)) + 1, np.int32)
     for code, values, action, change in (
         (
             "shared_order",
@@ -251,7 +263,9 @@ def of_orders(
     ):
         first[o] = values
         mixed = np.zeros(len(first), dtype=bool)
-        mixed[o[values != first[o]]] = True
+        for some in scratch.blocks(len(o)):
+            here = o[some]
+            mixed[here[values[some] != first[here]]] = True
         problems.add(
             code,
             name,
@@ -278,17 +292,25 @@ def of_orders(
         )
 
 
+def _days(read: Read, kept: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Give the whole days of some rows."""
+    day = scratch.empty(len(kept), np.int32)
+    for some in scratch.blocks(len(kept)):
+        day[some] = read.times.us[kept[some]] // DAY_US
+    return day
+
+
 def of_last_days(
     problems: Problems, raw: Raw, read: Read, kept: NDArray[np.int64], order: NDArray[np.int32]
 ) -> None:
     """Last days with far fewer orders than the same weekdays before: data still to come, or a day not over."""
-    day = read.times.us[kept] // DAY_US
+    day = _days(read, kept)
     span = LAST_DAYS + USUAL_DAYS
-    if not len(day) or int(day.max() - day.min()) < span:
+    if not len(day) or int(day.max()) - int(day.min()) < span:
         return
-    back = int(day.max()) - day
-    near = np.flatnonzero(back < span)
-    one_a_day = np.unique(order[kept[near]].astype(np.int64) * span + back[near])
+    near = scratch.marked(day > int(day.max()) - span)
+    back = int(day.max()) - day[near]
+    one_a_day = np.unique(order[kept[near]].astype(np.int64) * span + back)
     orders = np.bincount(one_a_day % span, minlength=span)
     usual = np.array([np.median(orders[LAST_DAYS + b % 7 :: 7]) for b in range(LAST_DAYS)])
     judged = usual >= FEWEST_USUAL
@@ -301,7 +323,7 @@ def of_last_days(
     problems.add(
         "thin_end",
         raw.name("time"),
-        kept[near[thin[np.minimum(back[near], LAST_DAYS - 1)] & (back[near] < LAST_DAYS)]],
+        kept[near[thin[np.minimum(back, LAST_DAYS - 1)] & (back < LAST_DAYS)]],
         show=raw.show("time"),
         action=f"kept: {orders[:LAST_DAYS][thin].sum():,} orders on the last days where {usual[thin].sum():,.0f} "
         "are usual; if data is still to come, this looks like customers who stopped",

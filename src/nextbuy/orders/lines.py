@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nextbuy import scratch
 from nextbuy.orders.frames import DAY_US
 
 if TYPE_CHECKING:
@@ -50,23 +51,27 @@ class Lines:
         """Rows of purchases made before `time` and not wholly returned before it, with the quantity kept."""
         if time is None and not len(self.return_line):
             return slice(None), self.quantity
-        net = self.quantity.copy()
+        net = scratch.empty(len(self.quantity), np.float64)
+        net[:] = self.quantity
         known = slice(None) if time is None else self.return_time < time
         np.subtract.at(net, self.return_line[known], self.return_quantity[known])
         returned = np.zeros(len(net), dtype=bool)
         returned[self.return_line[known]] = True
+        rows = np.flatnonzero(returned)
+        keep = np.ones(len(net), dtype=bool)
         # sums of fractions need not end at zero exactly
-        keep = ~(returned & (net <= 1e-9 * self.quantity))
+        keep[rows[net[rows] <= 1e-9 * self.quantity[rows]]] = False
         if time is not None:
             keep &= self.time < time
-        rows = np.flatnonzero(keep)
-        return rows, net[rows]
+        rows = scratch.marked(keep)
+        return rows, scratch.taken(net, rows)
 
     def of_customers(self, codes: NDArray[np.int64]) -> Lines:
         """Keep the purchases of some customers, and the returns of these purchases."""
-        keep = np.isin(self.customer, codes)
-        place = np.cumsum(keep) - 1
-        back = keep[self.return_line]
+        mine = np.zeros(int(max(self.customer.max(initial=-1), codes.max(initial=-1))) + 1, dtype=bool)
+        mine[codes] = True
+        keep = np.flatnonzero(mine[self.customer])
+        back = mine[self.customer[self.return_line]]
         return Lines(
             self.customer[keep],
             self.order[keep],
@@ -74,7 +79,7 @@ class Lines:
             self.time[keep],
             self.quantity[keep],
             self.price[keep],
-            place[self.return_line[back]],
+            np.searchsorted(keep, self.return_line[back]),
             self.return_time[back],
             self.return_quantity[back],
         )
@@ -220,7 +225,10 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     Two sorts of the lines of some customers at a time; memory about 60 bytes a line, and 100 of `BLOCK`.
     """
     rows, quantity = lines.known_before(time)
-    c, i = lines.customer[rows], lines.item[rows]
+    c, i = (
+        column if isinstance(rows, slice) else scratch.taken(column, rows)
+        for column in (lines.customer, lines.item)
+    )
 
     def bought(some: NDArray[np.int64] | slice) -> tuple[NDArray[Any], ...]:
         """Give time, quantity and price of some of the rows, so that they are never copied all at once."""
@@ -245,10 +253,11 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     count = np.bincount(i, minlength=len(item_ids))
     items = in_item_order(count, item_tie, item_ids)
     customers = in_customer_order(first, customer_tie, customer_ids)
-    c, i = _renumber(customers, len(customer_ids))[c], _renumber(items, len(item_ids))[i]
+    c = scratch.taken(_renumber(customers, len(customer_ids)), c)
+    i = scratch.taken(_renumber(items, len(item_ids)), i)
 
     made = _Ordered(len(c))
-    for some in _of_whole_customers(c, len(customers)):
+    for some in of_whole_customers(c, len(customers)):
         order = lines.order[some if isinstance(rows, slice) else rows[some]]
         made.add(c[some], order, i[some], *bought(some))
     return Coded(**made.columns(), customers=customers, items=items, customer_hash=customer_hash[customers])
@@ -267,7 +276,7 @@ def paid_hash(
     return np.asarray(own_hash(time, quantity) + mix(known.view(np.uint64)), np.uint64)
 
 
-def _of_whole_customers(customer: NDArray[np.int32], many: int) -> Iterator[NDArray[np.int64] | slice]:
+def of_whole_customers(customer: NDArray[np.int32], many: int) -> Iterator[NDArray[np.int64] | slice]:
     """Give the rows of some customers after those of others, ascending, about `BLOCK` rows each time."""
     if len(customer) <= BLOCK:
         yield slice(None)
@@ -284,9 +293,9 @@ class _Ordered:
     """Columns of the lines in canonical order, filled customers after customers so that only these are sorted."""
 
     def __init__(self, size: int) -> None:
-        self.customer, self.order, self.item = (np.empty(size, np.int32) for _ in range(3))
-        self.time = np.empty(size, np.int64)
-        self.quantity, self.price = np.empty(size), np.empty(size)
+        self.customer, self.order, self.item = (scratch.empty(size, np.int32) for _ in range(3))
+        self.time = scratch.empty(size, np.int64)
+        self.quantity, self.price = (scratch.empty(size, np.float64) for _ in range(2))
         self.old_order: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
         self.filled = self.orders = 0
 

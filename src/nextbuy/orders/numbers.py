@@ -8,22 +8,27 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nextbuy.orders.ids import blank, is_text, one_array
+from nextbuy import scratch
+from nextbuy.orders.ids import blank, coded, is_text, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from nextbuy.orders.sources import Column
+
 _POINT = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
 _COMMA = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+$"
 
 
-def _from_text(text: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Numbers of text (NaN: none), which had a decimal comma or thousands separators, and which are none."""
-    coded = text if pa.types.is_dictionary(text.type) else text.dictionary_encode()
-    words = pc.utf8_trim_whitespace(coded.dictionary.cast(pa.string()))
+def _from_text(words: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Numbers of distinct texts (NaN: none), which had a decimal comma or thousands separators, and which are none.
+
+    Each with one more at the end, for what is missing.
+    """
+    words = pc.utf8_trim_whitespace(words.cast(pa.string()))
     words = pc.if_else(blank(words), pa.scalar(None, pa.string()), words)
     plain = pc.fill_null(pc.match_substring_regex(words, _POINT), fill_value=False)
     number = pc.if_else(plain, words, None).cast(pa.float64())
@@ -49,14 +54,12 @@ def _from_text(text: pa.Array) -> tuple[NDArray[np.float64], NDArray[np.bool_], 
     # "1e400" is written as a number, but is more than a float holds
     endless = np.isinf(values)
     values[endless] = np.nan
-    codes = pc.fill_null(coded.indices.cast(pa.int64()), -1).to_numpy(zero_copy_only=False)
     none = pc.and_not(words.is_valid(), number.is_valid()).to_numpy(zero_copy_only=False)
-    none = np.append(none, [False]) | endless
-    return values[codes], np.append(marked, [False])[codes], none[codes]
+    return values, np.append(marked, [False]), np.append(none, [False]) | endless
 
 
 def read_numbers(
-    columns: Sequence[pa.ChunkedArray],
+    columns: Sequence[Column | pa.ChunkedArray],
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Read a column of numbers that may come in several pieces of different types.
 
@@ -69,25 +72,33 @@ def read_numbers(
     unreadable : ndarray of int64
         Rows that hold something which is no finite number.
     """
-    values, marked, unreadable, start = [], [], [], 0
+    out, start = scratch.empty(sum(len(c) for c in columns), np.float64), 0
+    marked: list[NDArray[np.int64]] = []
+    unreadable: list[NDArray[np.int64]] = []
     for column in columns:
-        whole = one_array(column)
-        if pa.types.is_dictionary(whole.type) and not is_text(whole.type):
-            whole = whole.dictionary_decode()
-        kind = whole.type
-        number = np.full(len(whole), np.nan)
+        kind, end = column.type, start + len(column)
         if is_text(kind):
-            number, separated, none = _from_text(whole)
-            marked.append(np.flatnonzero(separated) + start)
+            codes, words = coded(column)
+            values, separated, none = _from_text(words)
+            for some in scratch.blocks(len(codes)):
+                code, at = codes[some], start + some.start
+                out[at : at + len(code)] = values[code]
+                marked.append(np.flatnonzero(separated[code]) + at)
+                unreadable.append(np.flatnonzero(none[code]) + at)
         elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-            number = whole.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-            none = np.isinf(number)
+            at = start
+            for piece in pieces(column):
+                number = piece.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+                endless = np.isinf(number)
+                unreadable.append(np.flatnonzero(endless) + at)
+                out[at : at + len(number)] = np.where(endless, np.nan, number)
+                at += len(number)
         else:
-            none = whole.is_valid().to_numpy(zero_copy_only=False)
-        unreadable.append(np.flatnonzero(none) + start)
-        values.append(np.where(none, np.nan, number) if none.any() else number)
-        start += len(whole)
-    out = np.concatenate([*values, np.zeros(0)])
+            out[start:end], at = np.nan, start
+            for piece in pieces(column):
+                unreadable.append(np.flatnonzero(piece.is_valid().to_numpy(zero_copy_only=False)) + at)
+                at += len(piece)
+        start = end
     return out, _joined(marked), _joined(unreadable)
 
 

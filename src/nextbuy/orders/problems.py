@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from nextbuy import scratch
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Problems:
         examples = [
             self.where(int(r)) + (f": {clip(w)}" if w else "") for r, w in zip(some, words, strict=True)
         ]
-        self.found.append(Problem(code, column, rows, action, change, examples))
+        self.found.append(Problem(code, column, scratch.moved(rows), action, change, examples))
 
     def add_outside(
         self, code: str, column: str, count: int, examples: list[str], *, action: str, change: str
@@ -111,7 +112,7 @@ class Problems:
 
     def ledger(self) -> dict[str, int]:
         """Count the lines by fate: read, kept, merged, set_aside."""
-        kept, merged, aside = np.bincount(self.fate, minlength=3)[:3].tolist()
+        kept, merged, aside = _counts(self.fate)
         aside += sum(p.outside for p in self.found)
         return {"read": kept + merged + aside, "kept": kept, "merged": merged, "set_aside": aside}
 
@@ -120,7 +121,7 @@ class Problems:
         rows = []
         for p in self.found:
             fates = (
-                [0, 0, p.outside] if p.rows is None else np.bincount(self.fate[p.rows], minlength=3).tolist()
+                [0, 0, p.outside] if p.rows is None else _counts(self.fate[p.rows])
             )
             rows.append((p.code, p.column, sum(fates), *fates, p.examples, p.action, p.change))
         columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in SCHEMA]
@@ -150,6 +151,11 @@ class Problems:
             + "\n".join(lines)
             + "\nTry on_problem='keep' to have them handled and listed in orders.problems."
         )
+
+
+def _counts(fate: NDArray[np.int8]) -> list[int]:
+    """Count the rows kept, merged and set aside."""
+    return [int(np.count_nonzero(fate == one)) for one in (KEPT, MERGED, SET_ASIDE)]
 
 
 def clip(text: str) -> str:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from nextbuy.orders.ids import one_array
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from nextbuy.orders.sources import Part
+    from nextbuy.orders.sources import Column, Part
 
 
 class Raw:
@@ -37,12 +35,11 @@ class Raw:
         """Give the source's own name of a role's column, or "" where it has none."""
         return self.mapping[role] or ""
 
-    def columns(self, role: str) -> list[pa.ChunkedArray]:
-        """Give a role's column, one piece a part."""
-        name = self.name(role)
-        return [p.load(name) if name in p.names else pa.chunked_array([pa.nulls(p.rows)]) for p in self.parts]
+    def columns(self, role: str) -> list[Column | pa.ChunkedArray]:
+        """Give a role's column, one a part."""
+        return [p.column(self.name(role)) for p in self.parts]
 
-    def ids(self, role: str) -> tuple[list[pa.ChunkedArray], list[NDArray[np.int64]]]:
+    def ids(self, role: str) -> tuple[list[Column | pa.ChunkedArray], list[NDArray[np.int64]]]:
         """Give a role's column and the rows whose type differs from the rest of their part."""
         columns, name = self.columns(role), self.name(role)
         odd = [p.mixed[name] + self.starts[k] for k, p in enumerate(self.parts) if name in p.mixed]
@@ -74,12 +71,18 @@ class Raw:
             pieces = []
             for k, part in enumerate(self.parts):
                 inside = rows[part_of == k] - self.starts[k]
-                if len(inside):
-                    pieces.append(
-                        _words(part.load(name).take(pa.array(inside)))
-                        if name in part.names
-                        else pa.nulls(len(inside), pa.string())
-                    )
+                if not len(inside):
+                    continue
+                if name not in part.names:
+                    pieces.append(pa.nulls(len(inside), pa.string()))
+                    continue
+                start, found = 0, []
+                for chunk in part.column(name).chunks:
+                    low, high = np.searchsorted(inside, (start, start + len(chunk)))
+                    if low < high:
+                        found.append(chunk.take(pa.array(inside[low:high] - start)))
+                    start += len(chunk)
+                pieces += [_words(chunk) for chunk in found]
             kinds = {p.type for p in pieces}
             if len(kinds) > 1:
                 pieces = [p.cast(pa.string()) for p in pieces]
@@ -87,8 +90,7 @@ class Raw:
             yield coded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-def _words(column: pa.ChunkedArray) -> pa.Array:
-    whole = one_array(column.unify_dictionaries())
-    if pa.types.is_dictionary(whole.type):
-        whole = whole.dictionary_decode()
-    return whole.cast(pa.string()) if pa.types.is_large_string(whole.type) else whole
+def _words(values: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    return values.cast(pa.string()) if pa.types.is_large_string(values.type) else values

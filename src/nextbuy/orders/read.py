@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time as clock
+from copy import copy
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
 
+from nextbuy import scratch
 from nextbuy.orders import checks, linechecks
 from nextbuy.orders.catalog import Catalog, read_catalog
 from nextbuy.orders.columns import map_columns
@@ -44,6 +46,7 @@ def read_orders(
     timezone: str = "UTC",
     encoding: str | None = None,
     on_problem: Literal["keep", "raise"] = "keep",
+    max_memory: int | str | None = None,
 ) -> Orders:
     """Read order lines from files, frames or a database, check them, and code them.
 
@@ -74,6 +77,10 @@ def read_orders(
         letters beyond ASCII stand in runs, Windows-1251 (Cyrillic): a guess, named as one.
     on_problem : {"keep", "raise"}, default "keep"
         "keep" handles what the checks find and lists it in `Orders.problems`; "raise" makes it one error.
+    max_memory : int or str, optional
+        Bytes, or text such as "2GB": what reading, and `NextPurchase` and `SequentialRules` learning from these orders
+        and answering for them, may take. Lines and counts lie in files in the temporary directory (TMPDIR), which
+        have no name and are gone with the orders; the results are the same. What else counts: docs/scale.md.
 
     Returns
     -------
@@ -113,7 +120,11 @@ def read_orders(
             f"on_problem={on_problem!r} is unknown. Try on_problem='keep' or on_problem='raise'."
         )
     items = catalog if catalog is None or isinstance(catalog, Catalog) else read_catalog(catalog)
+    most = scratch.to_bytes(max_memory)
     if isinstance(source, Orders):
+        if most is not None:
+            source = copy(source)
+            source.max_memory = most
         return source if items is None else _with_catalog(source, items, on_problem)
     names = {
         "customer": customer,
@@ -124,9 +135,39 @@ def read_orders(
         "price": price,
     }
     now = now_us() if as_of is None else to_us(as_of)
-    parts, backend = open_source(
-        source, wanted=[n for n in names.values() if n], query=query, encoding=encoding
-    )
+    with scratch.bounded(most):
+        parts, backend = open_source(
+            source, wanted=[n for n in names.values() if n], query=query, encoding=encoding
+        )
+        orders = _checked(
+            source,
+            parts,
+            names,
+            now=now,
+            items=items,
+            backend=backend,
+            time_format=time_format,
+            timezone=timezone,
+            encoding=encoding,
+            on_problem=on_problem,
+        )
+    return orders
+
+
+def _checked(
+    source: Any,
+    parts: Sequence[Part],
+    names: dict[str, str | None],
+    *,
+    now: int,
+    items: Catalog | None,
+    backend: str,
+    time_format: str | None,
+    timezone: str,
+    encoding: str | None,
+    on_problem: str,
+) -> Orders:
+    """Check every column, then every line, and code what is kept."""
     raw = Raw(parts, _mapped(parts, names, source))
     problems = Problems(parts)
     checks.of_files(problems, raw, encoding=encoding)
@@ -152,15 +193,12 @@ def read_orders(
     returned, purchase, pieces = linechecks.of_returns(problems, raw, read, order_codes, customer_codes)
     linechecks.of_prices(problems, raw, read)
 
-    bought = np.flatnonzero(read.bought)
-    rows = slice(None) if len(bought) == raw.rows else bought  # a view of all rows costs nothing
+    bought = scratch.marked(read.bought)
+    columns = (customer_codes, order_codes, read.item.codes, read.times.us, read.quantity, read.price)
+    if len(bought) < raw.rows:
+        columns = tuple(scratch.taken(column, bought) for column in columns)
     lines = Lines(
-        customer_codes[rows],
-        order_codes[rows],
-        read.item.codes[rows],
-        read.times.us[rows],
-        read.quantity[rows],
-        read.price[rows],
+        *columns,
         return_line=np.searchsorted(bought, purchase),
         return_time=read.times.us[returned],
         return_quantity=pieces,
@@ -174,7 +212,8 @@ def read_orders(
         backend=backend,
         has_customers=read.customer is not None,
     )
-    kept = bought[lines.known_before(None)[0]]
+    known, _ = lines.known_before(None)
+    kept = bought if isinstance(known, slice) else scratch.taken(bought, known)
     linechecks.of_orders(
         problems, raw, read, kept, order_codes, customer=customer_codes, merged=len(kept) - len(orders)
     )

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from nextbuy import scratch
 from nextbuy.orders.arrowtypes import check_codes, python_value, usual
 from nextbuy.orders.database import is_database, read_database
 from nextbuy.orders.delimited import read_delimited
@@ -18,7 +19,7 @@ from nextbuy.orders.errors import InputError
 from nextbuy.orders.ids import objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from numpy.typing import NDArray
 
@@ -26,6 +27,23 @@ TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.
 PARQUET_SUFFIXES = (".parquet", ".pq")
 # what arrow raises for a file whose bytes lie: names that are no text, sizes beyond all memory
 BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column that is read some rows at a time, whenever it is looked through; like a `pyarrow.ChunkedArray`."""
+
+    type: pa.DataType
+    rows: int
+    read: Callable[[], Iterator[pa.Array]]
+
+    def __len__(self) -> int:
+        return self.rows
+
+    @property
+    def chunks(self) -> Iterator[pa.Array]:
+        """Give the column piece by piece."""
+        return self.read()
 
 
 @dataclass(eq=False)
@@ -37,6 +55,7 @@ class Part:
     load: Callable[[str], pa.ChunkedArray]
     groups: NDArray[np.int64] | None = None  # where the row groups of a Parquet file begin and end
     load_group: Callable[[str, int], pa.ChunkedArray] | None = None
+    stream: Callable[[str], Column] | None = None  # the column some rows at a time
     label: str = ""
     encoding: str = "utf-8"
     malformed: list[tuple[int, str]] = field(default_factory=list)
@@ -49,6 +68,12 @@ class Part:
         self.load = lambda name: usual(given(name))
         if of_group is not None:
             self.load_group = lambda name, group: usual(of_group(name, group))
+
+    def column(self, name: str) -> Column | pa.ChunkedArray:
+        """Give a column to be looked through piece by piece, or nothing but nulls where it is not there."""
+        if name not in self.names:
+            return pa.chunked_array([pa.nulls(self.rows)])
+        return self.load(name) if self.stream is None else self.stream(name)
 
     def value(self, name: str, row: int) -> Any:
         """Give one value, reading no more of a file than it must."""
@@ -157,11 +182,8 @@ def _parquet(path: Path) -> Part:
         file = pq.ParquetFile(path)
         names, rows = file.schema_arrow.names, file.metadata.num_rows
         sizes = [file.metadata.row_group(g).num_rows for g in range(file.metadata.num_row_groups)]
-        text = {
-            f.name
-            for f in file.schema_arrow
-            if pa.types.is_string(f.type) or pa.types.is_large_string(f.type)
-        }
+        types = {f.name: f.type for f in file.schema_arrow}
+        text = {n for n, t in types.items() if pa.types.is_string(t) or pa.types.is_large_string(t)}
         file.close()
         if rows != sum(sizes) or rows < 0:
             raise ValueError(f"{rows} rows in groups of {sizes[:3]}")
@@ -181,7 +203,26 @@ def _parquet(path: Path) -> Part:
             raise _no_parquet(path, f"column {name!r} has {len(column):,} of its {rows:,} values")
         return column
 
-    return Part(names, rows, read, np.cumsum([0, *sizes]), read, path.name)
+    def stream(name: str) -> Column:
+        empty = usual(pa.chunked_array([], types[name]))
+        return Column(empty.type, rows, lambda: pieces(name, empty.chunk(0)))
+
+    def pieces(name: str, empty: pa.Array) -> Iterator[pa.Array]:
+        yield empty
+        seen = 0
+        try:
+            with pq.ParquetFile(path, read_dictionary=[name] if name in text else None) as opened:
+                for batch in opened.iter_batches(scratch.BLOCK, columns=[name]):
+                    some = pa.chunked_array([batch.column(0)])
+                    check_codes(some)
+                    seen += len(some)
+                    yield from usual(some).chunks
+        except BROKEN as error:
+            raise _no_parquet(path, error) from error
+        if seen != rows:
+            raise _no_parquet(path, f"column {name!r} has {seen:,} of its {rows:,} values")
+
+    return Part(names, rows, read, np.cumsum([0, *sizes]), read, stream, path.name)
 
 
 def _no_parquet(path: Path, why: object) -> InputError:
@@ -226,7 +267,10 @@ def _frame(source: Any) -> tuple[list[Part], str]:
     backend = {"polars": "polars", "pyarrow": "pyarrow"}.get(module, "pandas")
     try:
         if hasattr(source, "__arrow_c_stream__"):
-            return [_table_part(pa.table(source))], backend
+            if backend == "polars":  # in memory as it is
+                return [_table_part(pa.table(source))], backend
+            lines = pa.RecordBatchReader.from_stream(source)
+            return [_table_part(scratch.table(lines, lines.schema))], backend
         import narwhals as nw
 
         return [_table_part(nw.from_native(source, eager_only=True).to_arrow())], backend

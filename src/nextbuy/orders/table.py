@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from nextbuy import scratch
 from nextbuy.orders.card import as_html, as_text
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import DAY_US, moments, take, to_frame
@@ -117,6 +118,8 @@ class Orders:
         False when the source had no customer column: then each order stands alone.
     ledger : dict of str to int
         Lines read, kept, merged and set_aside: kept + merged + set_aside = read.
+    max_memory : int or None
+        Bytes that learning from these orders and answering for them may take; None: no bound. See `read_orders`.
     """
 
     def __init__(
@@ -132,8 +135,11 @@ class Orders:
         backend: str = "pandas",
         has_customers: bool = True,
         known_before: int | None = None,
+        max_memory: int | None = None,
     ) -> None:
-        coded = canonical(lines, known_before, customer_ids, item_ids)
+        self.max_memory = scratch.bound() if max_memory is None else max_memory
+        with scratch.bounded(self.max_memory):
+            coded = canonical(lines, known_before, customer_ids, item_ids)
         self._lines, self._ids = lines, (customer_ids, order_ids, item_ids)
         self._problems, self.ledger = problems, ledger or {}
         self.customer, self.order, self.item = coded.customer, coded.order, coded.item
@@ -198,7 +204,11 @@ class Orders:
     @cached_property
     def day(self) -> NDArray[np.int32]:
         """Whole days since 1970-01-01 UTC, by line."""
-        return (self.time // DAY_US).astype(np.int32)
+        with scratch.bounded(self.max_memory):
+            day = scratch.empty(len(self.time), np.int32)
+        for some in scratch.blocks(len(day)):
+            day[some] = self.time[some] // DAY_US
+        return day
 
     def _some(self) -> None:
         if not len(self):
@@ -294,6 +304,7 @@ class Orders:
             "backend": self.backend,
             "has_customers": self.has_customers,
             "known_before": self.known_before,
+            "max_memory": self.max_memory,
         }
         return Orders(**(given | changes))
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from nextbuy import scratch
 from nextbuy.mining.exposures import Purchases, purchases
 from nextbuy.mining.parameters import check_whole
 from nextbuy.mining.shared import parted, spread
@@ -118,13 +119,16 @@ class NextPurchase(BaseEstimator):
         if not len(orders):
             before = "" if as_of is None else f" before as_of={str(as_of)!r}"
             raise InputError(f"There is no order to learn from{before}.")
-        self._events, self.customer_ids_ = purchases(orders), orders.customer_ids
-        self.backend_ = orders.backend
+        self.customer_ids_, self.backend_ = orders.customer_ids, orders.backend
         lines = np.bincount(orders.item, minlength=orders.n_items)
-        with parted(self._events, n_jobs=self.n_jobs) as parts:
-            self._learn(
-                TrainingData(parts, self._events, orders.item_ids, lines, orders.known_before, orders.catalog)
-            )
+        with scratch.bounded(orders.max_memory):
+            self._events = purchases(orders)
+            with parted(self._events, n_jobs=self.n_jobs) as parts:
+                self._learn(
+                    TrainingData(
+                        parts, self._events, orders.item_ids, lines, orders.known_before, orders.catalog
+                    )
+                )
         return self
 
     def fit_parts(self, data: TrainingData) -> Self:

@@ -1,0 +1,152 @@
+"""Large arrays: in memory, or in files while memory is bounded. Below all rooms: whoever makes arrays of lines asks here.
+
+A file has no name: it is gone with the last array in it, also when the process is killed.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+import os
+import re
+import tempfile
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pyarrow as pa
+    from numpy.typing import DTypeLike, NDArray
+
+SMALL = 1 << 20  # bytes of an array that stays in memory whatever the bound
+BLOCK = 1 << 20  # rows looked at at once
+_BYTES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
+_bound: ContextVar[int | None] = ContextVar("bound", default=None)
+
+
+@contextmanager
+def bounded(max_memory: int | None) -> Iterator[None]:
+    """Bound the memory of what is done inside, in bytes; None: what an outer block says."""
+    token = _bound.set(_bound.get() if max_memory is None else max_memory)
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+def bound() -> int | None:
+    """Give the bound in bytes; None where there is none."""
+    return _bound.get()
+
+
+def to_bytes(max_memory: int | str | None) -> int | None:
+    """Read a size: bytes as a number, or text such as "2GB", "500 MB", "1.5GiB".
+
+    Examples
+    --------
+    >>> to_bytes("2GB"), to_bytes("512 MiB")
+    (2000000000, 536870912)
+    """
+    from nextbuy.orders.errors import InputError
+
+    if max_memory is None:
+        return None
+    found = _BYTES.fullmatch(str(max_memory))
+    size = 0
+    if found and not isinstance(max_memory, bool):
+        number, unit, binary = found.groups()
+        size = int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit.lower() or " "))
+    if not size:
+        raise InputError(f"max_memory={max_memory!r} is no size. Try max_memory='2GB'.")
+    return size
+
+
+def empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
+    """Give an array to be filled; while memory is bounded a large one lies in a file.
+
+    Raises
+    ------
+    OSError
+        When the temporary directory has no room for it.
+    """
+    kind = np.dtype(dtype)
+    size = math.prod(shape) * kind.itemsize if isinstance(shape, tuple) else shape * kind.itemsize
+    if _bound.get() is None or size < SMALL:
+        return np.empty(shape, kind)
+    return np.frombuffer(_file(size), kind).reshape(shape)
+
+
+def _file(size: int) -> mmap.mmap:
+    with tempfile.TemporaryFile(prefix="nextbuy-") as file:
+        try:
+            # a file with holes would end the process when the disk is full, without a word
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                for at in range(0, size, BLOCK):
+                    file.write(bytes(min(BLOCK, size - at)))
+                file.flush()
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"no room for {size / 1e6:,.0f} MB in {tempfile.gettempdir()} ({error.strerror}); set TMPDIR to a "
+                "directory on a disk with room, or read without max_memory",
+            ) from error
+        return mmap.mmap(file.fileno(), size)
+
+
+def table(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """Give a table of what a stream brings: over a file while memory is bounded."""
+    import pyarrow as pa
+
+    if _bound.get() is None:
+        return pa.Table.from_batches(batches, schema)
+    with tempfile.TemporaryFile(prefix="nextbuy-") as file:
+        with pa.ipc.new_stream(file, schema) as out:
+            for batch in batches:
+                out.write_batch(batch)
+        file.flush()
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return pa.ipc.open_stream(pa.BufferReader(pa.py_buffer(mapped))).read_all()
+
+
+def blocks(rows: int) -> Iterator[slice]:
+    """Cut rows into slices of at most `BLOCK`."""
+    for at in range(0, rows, BLOCK):
+        yield slice(at, min(at + BLOCK, rows))
+
+
+def moved(values: NDArray[Any]) -> NDArray[Any]:
+    """Give the same values where `empty` would have put them."""
+    if _bound.get() is None or values.nbytes < SMALL:
+        return values
+    out = empty(values.shape, values.dtype)
+    out[...] = values
+    return out
+
+
+def marked(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Give the marked rows, rising."""
+    if _bound.get() is None:
+        return np.flatnonzero(mask)
+    out, filled = empty(int(np.count_nonzero(mask)), np.int64), 0
+    for some in blocks(len(mask)):
+        rows = np.flatnonzero(mask[some])
+        out[filled : filled + len(rows)] = rows
+        out[filled : filled + len(rows)] += some.start
+        filled += len(rows)
+    return out
+
+
+def taken(values: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """Give the values of some rows."""
+    if _bound.get() is None:
+        return values[rows]
+    out = empty(len(rows), values.dtype)
+    for some in blocks(len(rows)):
+        np.take(values, rows[some], out=out[some])
+    return out
