@@ -35,10 +35,10 @@ def nextbuy(path: str, occurrence: str, chunk: str = "") -> dict[str, np.ndarray
     """Count followers of all pairs, keep the pairs with enough of them, and tabulate the lags of these."""
     import pyarrow.parquet as pq
 
-    from nextbuy.mining import exposures
+    from nextbuy.mining import expansion, exposures
     from nextbuy.orders.arrays import to_numpy
 
-    exposures.CHUNK = int(chunk) if chunk else exposures.CHUNK
+    expansion.CHUNK = int(chunk) if chunk else expansion.CHUNK
     table = pq.ParquetFile(path).read(use_threads=False)
     customer, day, item = (np.concatenate([to_numpy(c) for c in v.chunks]) for v in table.columns)
     half = np.zeros(int(customer.max()) + 1, bool)

@@ -1,4 +1,4 @@
-"""Large arrays: in memory, or in files while memory is bounded. Below all rooms: whoever makes arrays of lines asks here.
+"""Large arrays: in memory, or in files while memory is bounded. Below all rooms: makers of large arrays ask here.
 
 A file has no name: it is gone with the last array in it, also when the process is killed.
 """
@@ -41,6 +41,12 @@ def bounded(max_memory: int | None) -> Iterator[None]:
 def bound() -> int | None:
     """Give the bound in bytes; None where there is none."""
     return _bound.get()
+
+
+def fitting(most: int, each: int) -> int:
+    """Give how many things of `each` bytes an eighth of the bound holds: at most `most`, one at least."""
+    found = _bound.get()
+    return most if found is None else int(np.clip(found // 8 // each, 1, most))
 
 
 def to_bytes(max_memory: int | str | None) -> int | None:
@@ -99,6 +105,37 @@ def _file(size: int) -> mmap.mmap:
         return mmap.mmap(file.fileno(), size)
 
 
+class Growing:
+    """An array that is put together piece by piece; while memory is bounded in a file."""
+
+    def __init__(self, dtype: DTypeLike) -> None:
+        self.dtype = np.dtype(dtype)
+        self.size = 0
+        self._pieces: list[NDArray[Any]] = []
+        self._file = None if _bound.get() is None else tempfile.TemporaryFile(prefix="nextbuy-")  # noqa: SIM115
+
+    def add(self, values: NDArray[Any]) -> None:
+        """Put values to its end."""
+        values = np.ascontiguousarray(values, self.dtype)
+        self.size += len(values)
+        if self._file is None:
+            self._pieces.append(values)
+        else:
+            self._file.write(values.data)
+
+    def array(self) -> NDArray[Any]:
+        """Give all that was added; nothing can be added any more."""
+        if self._file is None:
+            made = np.concatenate([np.zeros(0, self.dtype), *self._pieces])
+            self._pieces = []
+            return made
+        with self._file as file:
+            file.flush()
+            if not self.size:
+                return np.zeros(0, self.dtype)
+            return np.frombuffer(mmap.mmap(file.fileno(), 0), self.dtype)
+
+
 def table(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     """Give a table of what a stream brings: over a file while memory is bounded."""
     import pyarrow as pa
@@ -142,9 +179,9 @@ def marked(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     return out
 
 
-def taken(values: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+def taken(values: NDArray[Any], rows: NDArray[Any] | slice) -> NDArray[Any]:
     """Give the values of some rows."""
-    if _bound.get() is None:
+    if _bound.get() is None or isinstance(rows, slice):
         return values[rows]
     out = empty(len(rows), values.dtype)
     for some in blocks(len(rows)):

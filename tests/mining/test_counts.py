@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nextbuy.mining import exposures
+from nextbuy.mining import expansion
 from nextbuy.mining.exposures import NEVER, Purchases, count_exposed, count_pairs, from_lines
 from nextbuy.mining.lags import count_lags, edges, kaplan_meier
 
@@ -167,7 +167,7 @@ def test_halves_add_up_and_chunks_do_not_matter(case):
     whole = both(events)
     halves = [both(events.where(events.half == side)) for side in (False, True)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exposures, "CHUNK", 1)
+        patch.setattr(expansion, "CHUNK", 1)
         small = both(events)
     for k in range(2):
         added = halves[0][k] + halves[1][k]
@@ -222,7 +222,7 @@ def test_the_chunk_changes_no_count(occurrence, monkeypatch):
     options = {"window_days": 60, "burn_in_days": 10, "occurrence": occurrence}
     found = []
     for chunk in (1, 300, 500_000):
-        monkeypatch.setattr("nextbuy.mining.exposures.CHUNK", chunk)
+        monkeypatch.setattr("nextbuy.mining.expansion.CHUNK", chunk)
         followed = count_pairs(events, **options).followed.toarray()
         a, b = np.nonzero(followed >= 8)
         found.append((followed, count_lags(events, a, b, **options)[0].followers))

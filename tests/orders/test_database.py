@@ -54,9 +54,10 @@ class Cursor:
         if "nowhere" in query:
             raise RuntimeError(f"{self.address}: no table for shop with password s3cr@t (hush)")
 
-    def fetch_arrow_table(self):
+    def fetch_record_batch(self):
         """Give one row."""
-        return pa.table({"customer_id": [1], "order_id": [1], "timestamp": ["2026-01-01"], "item_id": [7]})
+        row = {"customer_id": [1], "order_id": [1], "timestamp": ["2026-01-01"], "item_id": [7]}
+        return pa.table(row).to_reader()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from nextbuy import scratch
-from nextbuy.mining.levels import Pairs
+from nextbuy.mining.expansion import Behind, by_item, later_pairs, runs
 from nextbuy.mining.parts import Counts, Whole, whole_customers
 from nextbuy.orders.lines import changes, sorted_rows
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from nextbuy.orders.table import Orders
 
 Occurrence = Literal["first", "any"]
-CHUNK = 500_000  # pair events expanded at once: about 30 MB
 WEEK = 7
 
 
@@ -67,6 +66,12 @@ class Purchases(Whole):
         arrays = {f.name: getattr(self, f.name)[keep] for f in fields(self) if f.name not in _SCALARS}
         return Purchases(**arrays, **{name: getattr(self, name) for name in _SCALARS})
 
+    def fill(self, other: Purchases) -> None:
+        """Put as many other events in the place of these."""
+        for f in fields(self):
+            if f.name not in _SCALARS:
+                getattr(self, f.name)[:] = getattr(other, f.name)
+
     def between(self, low: int, high: int) -> Purchases:
         """Give the customers from `low` to before `high` and nobody else, numbered from 0, without a copy of theirs."""
         high = min(high, self.n_customers)
@@ -102,11 +107,11 @@ def purchases(orders: Orders) -> Purchases:
     """Reduce orders to distinct (customer, day, item) events. Two sorts of the lines of some customers at a time."""
     half = (orders.customer_hash >> np.uint64(17)) & np.uint64(1) == 1
     until = 0 if orders.known_before is None else -(-orders.known_before // 86_400_000_000)
-    kinds = {"customer": np.int32, "day": np.int32, "item": np.int32, "previous": np.int32, "entry": np.int32}
-    arrays = {
-        name: scratch.empty(len(orders.item), kind) for name, kind in (kinds | {"half": np.bool_}).items()
-    }
-    filled, start, end = 0, [], []
+    kinds = dict.fromkeys(("customer", "day", "item", "previous", "entry"), np.int32) | {"half": np.bool_}
+    lines, filled = len(orders.item), 0
+    arrays: dict[str, Any] = {name: scratch.empty(lines, kind) for name, kind in kinds.items()}
+    events = Purchases(**arrays, n_customers=len(half), n_items=orders.n_items, start=0, end=0)
+    ends: list[tuple[int, int]] = []
     for some in whole_customers(orders.customer):
         part = from_lines(
             *(column[some] for column in (orders.customer, orders.day, orders.item)),
@@ -114,16 +119,11 @@ def purchases(orders: Orders) -> Purchases:
             n_items=orders.n_items,
             known_until=until,
         )
-        rows = slice(filled, filled + len(part.day))
-        for name, column in arrays.items():
-            column[rows] = getattr(part, name)
-        filled = rows.stop
-        start.append(part.start)
-        end.append(part.end)
-    events = {name: column[:filled] for name, column in arrays.items()}
-    return Purchases(
-        **events, n_customers=len(half), n_items=orders.n_items, start=min(start), end=max(end)
-    )
+        events.where(slice(filled, filled + len(part.day))).fill(part)
+        ends.append((part.start, part.end))
+        filled += len(part.day)
+    start, end = zip(*ends, strict=True)
+    return replace(events.where(slice(filled)), start=min(start), end=max(end))
 
 
 def from_lines(
@@ -186,6 +186,13 @@ class PairCounts(Counts):
     lags: NDArray[np.int64]
     watches: NDArray[np.int64]
 
+    def __add__(self, other: PairCounts) -> Self:
+        from nextbuy.mining.followers import added
+
+        names = (f.name for f in fields(self) if f.name != "followed")
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        return type(self)(**sums, followed=added(self.followed, other.followed))
+
     def background(self, bins: NDArray[np.int64]) -> NDArray[np.float64]:
         """Hazard per day by lag bin of all pairs together: what exposure and fading activity alone give."""
         alive = np.cumsum(self.watches[::-1])[::-1]  # watched for at least so many days
@@ -198,30 +205,6 @@ class PairCounts(Counts):
 def anchors(events: Purchases, *, burn_in_days: int) -> NDArray[np.int64]:
     """Rows of first purchases late enough that "not before" means something."""
     return np.flatnonzero(events.first & (events.day >= events.start + burn_in_days))
-
-
-def pairs(
-    rows: NDArray[np.int64],
-    *,
-    low: NDArray[np.int64],
-    high: NDArray[np.int64],
-    chunk: int | None = None,
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Expand each row i into (i, j) for j in low..high, in chunks of about `chunk` (default `CHUNK`) pairs."""
-    chunk = CHUNK if chunk is None else chunk
-    size = high - low
-    total = np.concatenate([[0], np.cumsum(size)])
-    at = 0
-    while at < len(rows):
-        until = max(at + 1, int(np.searchsorted(total, total[at] + chunk, side="right")) - 1)
-        n = size[at:until]
-        left = np.repeat(rows[at:until], n)
-        right = np.arange(total[until] - total[at]) + np.repeat(
-            low[at:until] - (total[at:until] - total[at]), n
-        )
-        at = until
-        if len(left):
-            yield left, right
 
 
 def spans(events: Purchases, rows: NDArray[np.int64], window_days: int) -> tuple[NDArray[np.int64], ...]:
@@ -242,65 +225,6 @@ def spans(events: Purchases, rows: NDArray[np.int64], window_days: int) -> tuple
     return begin[mine], after, np.searchsorted(key, within, side="right")
 
 
-def by_item(item: NDArray, size: NDArray) -> Iterator[NDArray[np.int64]]:
-    """Give the rows in parts of about `CHUNK` pairs and of whole items: each part has all pairs of its items."""
-    by = np.argsort(item.astype(np.uint16) if len(item) and item.max() < 1 << 16 else item, kind="stable")
-    by = by[size[by] > 0]
-    total = np.concatenate([[0], np.cumsum(size[by])])
-    last = np.append(np.flatnonzero(np.diff(item[by])) + 1, len(by))  # where an item's rows end
-    low = 0
-    while low < len(by):
-        within = int(np.searchsorted(total[last], total[low] + CHUNK, side="right")) - 1
-        high = int(last[max(within, int(np.searchsorted(last, low, side="right")))])
-        yield by[low:high]
-        low = high
-
-
-class Behind:
-    """Pairs of some rows with a run of the same customer's events each, given by its first event and its size."""
-
-    def __init__(self, events: Purchases, rows: NDArray, low: NDArray, size: NDArray) -> None:
-        self.events, self.rows = events, rows
-        self.pairs = Pairs((low - 1).astype(np.int32), size.astype(np.int32))
-        self.base = int(events.item[rows].min()) * events.n_items
-
-    def keys(self) -> NDArray:
-        """Give the cell of each pair in the table of antecedents by consequents, counted from `base`."""
-        cell = self.events.item[self.rows] * np.int64(self.events.n_items) - self.base
-        return self.pairs.keys(self.events.item, cell)
-
-    def lags(self) -> NDArray:
-        """Give the days between the two."""
-        return self.pairs.keys(self.events.day, -self.events.day[self.rows])
-
-    def once(self) -> NDArray[np.bool_]:
-        """Mark the first such purchase after the row's; A after A is a repurchase, not a rule."""
-        own = -self.events.item[self.rows]
-        again = self.pairs.keys(self.events.previous, -self.events.day[self.rows])
-        other = self.pairs.keys(self.events.item, own)
-        return np.asarray((other != 0) & (again <= 0), np.bool_)
-
-
-def runs(ascending: NDArray) -> NDArray[np.int64]:
-    """Give where each run of equal values starts."""
-    new = np.ones(len(ascending), dtype=bool)
-    np.not_equal(ascending[1:], ascending[:-1], out=new[1:])
-    return np.flatnonzero(new)
-
-
-def later_pairs(
-    events: Purchases, rows: NDArray, after: NDArray, until: NDArray, occurrence: Occurrence
-) -> Iterator[tuple[Behind, NDArray, NDArray]]:
-    """Give the pairs within the window: by part the pairs' cells (see `Behind.keys`) and lags in days."""
-    for part in by_item(events.item[rows], until - after):
-        later = Behind(events, rows[part], after[part], until[part] - after[part])
-        key, lag = later.keys(), later.lags()
-        if occurrence == "any":
-            once = later.once()
-            key, lag = key[once], lag[once]
-        yield later, key, lag
-
-
 def count_pairs(
     events: Purchases, *, window_days: int, burn_in_days: int = 0, occurrence: Occurrence = "first"
 ) -> PairCounts:
@@ -318,16 +242,16 @@ def count_pairs(
     rows = anchors(events, burn_in_days=burn_in_days)
     _, after, until = spans(events, rows, window_days)
     lags, in_row = np.zeros(window_days + 1, np.int64), np.zeros(n + 1, np.int64)
-    columns, counts = [np.zeros(0, np.int32)], [np.zeros(0, np.int32)]
+    columns, counts = scratch.Growing(np.int32), scratch.Growing(np.int32)
     for later, key, lag in later_pairs(events, rows, after, until, occurrence):
         lags += np.bincount(lag, minlength=window_days + 1)
         key.sort()  # sorted, not tabulated: of many items most cells stay empty
         start = runs(key)
         a, b = np.divmod(key[start] + np.int64(later.base), n)
         in_row[1:] += np.bincount(a, minlength=n)
-        columns.append(b.astype(np.int32))
-        counts.append(np.diff(start, append=len(key)).astype(np.int32))
-    cells = (np.concatenate(counts), np.concatenate(columns), np.cumsum(in_row))
+        columns.add(b)
+        counts.add(np.diff(start, append=len(key)))
+    cells = (counts.array(), columns.array(), np.cumsum(in_row))
 
     def by_week(chosen: NDArray, day: NDArray) -> NDArray[np.int32]:
         key = events.item[chosen] * np.int64(weeks) + (day[chosen] - events.start) // WEEK

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import optimize, special, stats
 
-from nextbuy.mining.exposures import Occurrence, Purchases, anchors, pairs, spans
+from nextbuy.mining.expansion import pairs
+from nextbuy.mining.exposures import Occurrence, Purchases, anchors, spans
 from nextbuy.mining.lagshapes import find_shapes, shape_weights
 from nextbuy.mining.parts import Counts, in_grains
 

@@ -15,7 +15,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
+from nextbuy import scratch
 from nextbuy.mining.exposures import WEEK
+from nextbuy.mining.followers import margins, turned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,15 +45,17 @@ class Taste(NamedTuple):
 
     def unbounded(self, a: NDArray, b: NDArray) -> NDArray[np.float32]:
         """Give the ratio of chosen pairs as the products have it."""
-        parts = [np.zeros(0, np.float32)]
+        ratio = scratch.empty(len(a), np.float32)
         for at in range(0, len(a), 1 << 16):
-            one, other = self.factor[a[at : at + (1 << 16)]], self.factor[b[at : at + (1 << 16)]]
-            parts.append(1 + np.einsum("ij,ij->i", one * self.weight, other))
-        return np.concatenate(parts)
+            some = slice(at, at + (1 << 16))
+            one, other = self.factor[a[some]], self.factor[b[some]]
+            ratio[some] = 1 + np.einsum("ij,ij->i", one * self.weight, other)
+        return ratio
 
     def bounded(self, a: NDArray, b: NDArray) -> NDArray[np.float32]:
         """Give the ratio of chosen pairs."""
-        return np.clip(self.unbounded(a, b), LEAST, LARGEST)
+        ratio = self.unbounded(a, b)
+        return np.clip(ratio, LEAST, LARGEST, out=ratio)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,30 +98,27 @@ class PairTable:
         cls, followed: sparse.csr_array, ends: NDArray[np.float64], hazard: NDArray[np.float64]
     ) -> Self:
         """Bring both orders of each pair together; `ends` @ `hazard`.T is expected of them."""
-        # both counts in one number: one sum of sparse tables
-        both = sparse.tril(followed, -1, format="csr").T.tocsr().astype(np.int64)
-        both.data <<= 32
-        both = both + sparse.triu(followed, 1, format="csr")
-        both.sort_indices()
-        high, start = both.indices.astype(np.int32), both.indptr
-        forward = (both.data & 0xFFFFFFFF).astype(np.int32)
-        backward = (both.data >> 32).astype(np.int32)
-        del both
-        n = len(ends)
-        low = np.repeat(np.arange(n, dtype=np.int32), np.diff(start))
-        ahead, behind = np.empty(len(low), np.float32), np.empty(len(low), np.float32)
+        n, reverse = len(ends), turned(followed)
+        columns = [scratch.Growing(np.int32) for _ in range(4)] + [
+            scratch.Growing(np.float32) for _ in range(2)
+        ]
         thin_ends, thin_hazard = ends.astype(np.float32), hazard.astype(np.float32)
         step = max(BLOCK // max(n, 1), 1)
         for at in range(0, n, step):
-            rows, cells = slice(at, at + step), slice(start[at], start[min(at + step, n)])
-            row, column = low[cells] - at, high[cells] - at
-            ahead[cells] = (thin_ends[rows] @ thin_hazard[at:].T)[row, column]
-            behind[cells] = (thin_hazard[rows] @ thin_ends[at:].T)[row, column]
-        for part in (ahead, behind):
-            np.maximum(part, 0.0, out=part)
-        own = followed.diagonal()
-        rows_of, columns_of = (np.asarray(followed.sum(axis), np.float64) - own for axis in (1, 0))
-        return cls(low, high, forward, backward, ahead, behind, ends, hazard, rows_of, columns_of)
+            rows = slice(at, at + step)
+            # both counts in one number: one sum of sparse tables
+            both = reverse[rows].astype(np.int64)
+            both.data <<= 32
+            both = sparse.coo_array(both + sparse.triu(followed[rows], at + 1, format="csr"))
+            row, high = both.coords
+            ahead = (thin_ends[rows] @ thin_hazard[at:].T)[row, high - at]
+            behind = (thin_hazard[rows] @ thin_ends[at:].T)[row, high - at]
+            counts = both.data & 0xFFFFFFFF, both.data >> 32
+            made = (row + at, high, *counts, np.maximum(ahead, 0.0), np.maximum(behind, 0.0))
+            for column, values in zip(columns, made, strict=True):
+                column.add(values)
+        low, high, forward, backward, expected, reversed_ = (column.array() for column in columns)
+        return cls(low, high, forward, backward, expected, reversed_, ends, hazard, *margins(followed))
 
     @property
     def n(self) -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nextbuy.mining.exposures import Purchases
 
 MOST_EVENTS = 4_000_000  # of a part: about 1 GB while it is counted
-BYTES_AN_EVENT = 1_000  # of the bound of memory: a part takes about a quarter of it
+BYTES_AN_EVENT = 250
 GRAIN = 2.0**-24  # sums of up to 2**29 values of at most 1 are exact
 
 
@@ -91,12 +91,6 @@ def made(part: Any, changes: Sequence[Callable[[Any], Any]]) -> Any:
     return reduce(lambda so_far, change: change(so_far), changes, part)
 
 
-def most_events() -> int:
-    """How many events to count at once."""
-    bound = scratch.bound()
-    return MOST_EVENTS if bound is None else min(MOST_EVENTS, max(bound // BYTES_AN_EVENT, 1))
-
-
 def split(events: Purchases, *, most: int | None = None) -> list[Purchases]:
     """Cut events into parts of whole customers, about equal and of about `most` events, without a copy."""
     return [events.where(rows) for rows in whole_customers(events.customer, most=most)]
@@ -104,7 +98,7 @@ def split(events: Purchases, *, most: int | None = None) -> list[Purchases]:
 
 def whole_customers(customer: NDArray[np.int32], *, most: int | None = None) -> list[slice]:
     """Cut rows, sorted by customer, into slices of whole customers, about equal and of about `most` rows."""
-    many = max(-(-len(customer) // (most or most_events())), 1)
+    many = max(-(-len(customer) // (most or scratch.fitting(MOST_EVENTS, BYTES_AN_EVENT))), 1)
     middle = np.linspace(0, len(customer), many + 1).astype(np.int64)[1:-1]
     cuts = [0, *np.searchsorted(customer, customer[middle]).tolist(), len(customer)]
     return [slice(*ends) for ends in pairwise(cuts) if many == 1 or ends[0] < ends[1]]

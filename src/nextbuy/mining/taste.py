@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
+from nextbuy import scratch
 from nextbuy.mining.pair_table import Taste
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def taste(pairs: PairTable, row: NDArray, column: NDArray, *, out: NDArray[np.bo
     unit = np.sqrt(size / np.sqrt(max(size.sum(), 1e-300)))
     per = np.divide(1.0, unit, out=np.zeros(n), where=unit > 0)  # what nobody buys has no residual
     left, right, own = left * per[:, None], right * per[:, None], own * per**2
-    more, energy = np.empty(len(pairs.low), np.float32), _squares(left, right) - float((own**2).sum())
+    more, energy = scratch.empty(len(pairs.low), np.float32), _squares(left, right) - float((own**2).sum())
     for part in pairs.slices():
         a, b = pairs.low[part], pairs.high[part]
         smooth = (

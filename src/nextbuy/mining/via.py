@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy import stats
 
-from nextbuy.mining.exposures import pairs
+from nextbuy.mining.expansion import pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from nextbuy.orders.sources import Column
+    from nextbuy.orders.parquet import Column
 
 MISSING = ("", "nan", "none", "null", "nat", "<na>", "na", "n/a", "#n/a")
 _WHOLE = r"^-?\d+(\.0+)?$"
@@ -138,9 +138,7 @@ def _holds_ids(values: pa.Array) -> bool:
     )
 
 
-def read_ids(
-    columns: Sequence[Column | pa.ChunkedArray], mixed: Sequence[NDArray[np.int64]] = ()
-) -> Ids:
+def read_ids(columns: Sequence[Column | pa.ChunkedArray], mixed: Sequence[NDArray[np.int64]] = ()) -> Ids:
     """Code the ids of one column that may come in several pieces of different types.
 
     Parameters

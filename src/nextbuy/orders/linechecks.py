@@ -42,13 +42,14 @@ def owners(read: Read) -> tuple[NDArray[np.int32], pa.Array, NDArray[np.int32], 
 def _made_orders(read: Read) -> tuple[NDArray[np.int32], pa.Array]:
     """One order for each customer and moment, wherever the order id is missing."""
     size = len(read.bought)
-    every = read.order is None
     known = pa.array([], pa.string()) if read.order is None else read.order.values.cast(pa.string())
     codes = scratch.empty(size, np.int32)
     codes[:] = -1 if read.order is None else read.order.codes
-    rows = slice(None) if every else scratch.marked(codes < 0)
-    us = read.times.us[rows] if every else scratch.taken(read.times.us, rows)
-    customer = np.zeros(len(us), np.int32) if read.customer is None else read.customer.codes[rows] + np.int32(1)
+    rows = slice(None) if read.order is None else scratch.marked(codes < 0)
+    us, customer, who = scratch.taken(read.times.us, rows), np.zeros(size, np.int32), None
+    if read.customer is not None:
+        customer, who = read.customer.codes + np.int32(1), read.customer.values.cast(pa.string())
+    customer = customer[rows]
     unit = "us" if any((us[some] % 1_000_000).any() for some in scratch.blocks(len(us))) else "s"
     names, made = [known], len(known)
     for some in of_whole_customers(customer, int(customer.max(initial=0)) + 1):
@@ -59,13 +60,13 @@ def _made_orders(read: Read) -> tuple[NDArray[np.int32], pa.Array]:
         number[by] = np.cumsum(new) - 1 + made
         first = by[new]
         words = pa.array(at[first]).cast(pa.timestamp("us")).cast(pa.timestamp(unit)).cast(pa.string())
-        if read.customer is not None:
+        if who is not None:
             whose = owner[first].astype(np.int64) - 1
-            who = read.customer.values.cast(pa.string()).take(pa.array(whose, mask=whose < 0))
-            words = pc.binary_join_element_wise(pc.fill_null(who, ""), words, " ")
+            name = who.take(pa.array(whose, mask=whose < 0))
+            words = pc.binary_join_element_wise(pc.fill_null(name, ""), words, " ")
         names.append(words)
         made += len(first)
-        codes[some if every else rows[some]] = number
+        codes[some if isinstance(rows, slice) else rows[some]] = number
     return codes, pa.concat_arrays(names)
 
 
@@ -138,7 +139,9 @@ def _beside_returns(
 
     marked = np.zeros(1 << (64 - int(bits)), dtype=bool)
     marked[place(negative)] = True
-    near = [np.flatnonzero(read.bought[b] & marked[place(b)]) + b.start for b in scratch.blocks(len(customer))]
+    near = [
+        np.flatnonzero(read.bought[b] & marked[place(b)]) + b.start for b in scratch.blocks(len(customer))
+    ]
     live = np.concatenate([np.zeros(0, np.int64), *near])
     found = group(live)
     back = np.isin(found, group(negative))

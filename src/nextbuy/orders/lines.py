@@ -225,10 +225,7 @@ def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: 
     Two sorts of the lines of some customers at a time; memory about 60 bytes a line, and 100 of `BLOCK`.
     """
     rows, quantity = lines.known_before(time)
-    c, i = (
-        column if isinstance(rows, slice) else scratch.taken(column, rows)
-        for column in (lines.customer, lines.item)
-    )
+    c, i = scratch.taken(lines.customer, rows), scratch.taken(lines.item, rows)
 
     def bought(some: NDArray[np.int64] | slice) -> tuple[NDArray[Any], ...]:
         """Give time, quantity and price of some of the rows, so that they are never copied all at once."""

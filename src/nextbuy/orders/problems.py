@@ -120,9 +120,7 @@ class Problems:
         """One row a problem, in the order of `SCHEMA`."""
         rows = []
         for p in self.found:
-            fates = (
-                [0, 0, p.outside] if p.rows is None else _counts(self.fate[p.rows])
-            )
+            fates = [0, 0, p.outside] if p.rows is None else _counts(self.fate[p.rows])
             rows.append((p.code, p.column, sum(fates), *fates, p.examples, p.action, p.change))
         columns: list[Any] = list(zip(*rows, strict=True)) if rows else [[] for _ in SCHEMA]
         own = pa.table(

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from nextbuy.orders.sources import Column, Part
+    from nextbuy.orders.parquet import Column
+    from nextbuy.orders.sources import Part
 
 
 class Raw:

@@ -139,7 +139,7 @@ def read_orders(
         parts, backend = open_source(
             source, wanted=[n for n in names.values() if n], query=query, encoding=encoding
         )
-        orders = _checked(
+        return _checked(
             source,
             parts,
             names,
@@ -151,7 +151,6 @@ def read_orders(
             encoding=encoding,
             on_problem=on_problem,
         )
-    return orders
 
 
 def _checked(
@@ -194,11 +193,14 @@ def _checked(
     linechecks.of_prices(problems, raw, read)
 
     bought = scratch.marked(read.bought)
-    columns = (customer_codes, order_codes, read.item.codes, read.times.us, read.quantity, read.price)
-    if len(bought) < raw.rows:
-        columns = tuple(scratch.taken(column, bought) for column in columns)
+    rows = slice(None) if len(bought) == raw.rows else bought  # a view of all rows costs nothing
     lines = Lines(
-        *columns,
+        scratch.taken(customer_codes, rows),
+        scratch.taken(order_codes, rows),
+        scratch.taken(read.item.codes, rows),
+        scratch.taken(read.times.us, rows),
+        scratch.taken(read.quantity, rows),
+        scratch.taken(read.price, rows),
         return_line=np.searchsorted(bought, purchase),
         return_time=read.times.us[returned],
         return_quantity=pieces,
@@ -213,7 +215,7 @@ def _checked(
         has_customers=read.customer is not None,
     )
     known, _ = lines.known_before(None)
-    kept = bought if isinstance(known, slice) else scratch.taken(bought, known)
+    kept = scratch.taken(bought, known)
     linechecks.of_orders(
         problems, raw, read, kept, order_codes, customer=customer_codes, merged=len(kept) - len(orders)
     )

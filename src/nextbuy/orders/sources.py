@@ -9,41 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from nextbuy import scratch
-from nextbuy.orders.arrowtypes import check_codes, python_value, usual
+from nextbuy.orders.arrowtypes import python_value, usual
 from nextbuy.orders.database import is_database, read_database
 from nextbuy.orders.delimited import read_delimited
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.ids import objects
+from nextbuy.orders.parquet import Parquet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection
 
     from numpy.typing import NDArray
 
+    from nextbuy.orders.parquet import Column
+
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz", ".csv.bz2", ".csv.zst")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-# what arrow raises for a file whose bytes lie: names that are no text, sizes beyond all memory
-BROKEN = (pa.ArrowException, OSError, ValueError, MemoryError)
-
-
-@dataclass(frozen=True, eq=False)
-class Column:
-    """A column that is read some rows at a time, whenever it is looked through; like a `pyarrow.ChunkedArray`."""
-
-    type: pa.DataType
-    rows: int
-    read: Callable[[], Iterator[pa.Array]]
-
-    def __len__(self) -> int:
-        return self.rows
-
-    @property
-    def chunks(self) -> Iterator[pa.Array]:
-        """Give the column piece by piece."""
-        return self.read()
 
 
 @dataclass(eq=False)
@@ -178,55 +161,10 @@ def _file(path: Path, wanted: Collection[str], encoding: str | None) -> Part:
 
 
 def _parquet(path: Path) -> Part:
-    try:
-        file = pq.ParquetFile(path)
-        names, rows = file.schema_arrow.names, file.metadata.num_rows
-        sizes = [file.metadata.row_group(g).num_rows for g in range(file.metadata.num_row_groups)]
-        types = {f.name: f.type for f in file.schema_arrow}
-        text = {n for n, t in types.items() if pa.types.is_string(t) or pa.types.is_large_string(t)}
-        file.close()
-        if rows != sum(sizes) or rows < 0:
-            raise ValueError(f"{rows} rows in groups of {sizes[:3]}")
-    except BROKEN as error:
-        raise _no_parquet(path, error) from error
-
-    def read(name: str, group: int | None = None) -> pa.ChunkedArray:
-        try:
-            # columns stored as codes stay codes
-            with pq.ParquetFile(path, read_dictionary=[name] if name in text else None) as opened:
-                every = opened.read(columns=[name]) if group is None else opened.read_row_group(group, [name])
-                column = every.column(0)
-            check_codes(column)
-        except BROKEN as error:
-            raise _no_parquet(path, error) from error
-        if len(column) != (rows if group is None else sizes[group]):
-            raise _no_parquet(path, f"column {name!r} has {len(column):,} of its {rows:,} values")
-        return column
-
-    def stream(name: str) -> Column:
-        empty = usual(pa.chunked_array([], types[name]))
-        return Column(empty.type, rows, lambda: pieces(name, empty.chunk(0)))
-
-    def pieces(name: str, empty: pa.Array) -> Iterator[pa.Array]:
-        yield empty
-        seen = 0
-        try:
-            with pq.ParquetFile(path, read_dictionary=[name] if name in text else None) as opened:
-                for batch in opened.iter_batches(scratch.BLOCK, columns=[name]):
-                    some = pa.chunked_array([batch.column(0)])
-                    check_codes(some)
-                    seen += len(some)
-                    yield from usual(some).chunks
-        except BROKEN as error:
-            raise _no_parquet(path, error) from error
-        if seen != rows:
-            raise _no_parquet(path, f"column {name!r} has {seen:,} of its {rows:,} values")
-
-    return Part(names, rows, read, np.cumsum([0, *sizes]), read, stream, path.name)
-
-
-def _no_parquet(path: Path, why: object) -> InputError:
-    return InputError(f"{path.name} is no readable Parquet file: {why}. Check that it is complete.")
+    file = Parquet.at(path)
+    return Part(
+        file.names, sum(file.sizes), file.load, file.starts, file.load, stream=file.stream, label=path.name
+    )
 
 
 def _table_part(table: pa.Table) -> Part:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from nextbuy.orders.sources import Column
+    from nextbuy.orders.parquet import Column
 
 DAYS = "days since 1970-01-01"
 _WRITTEN = "dates written like 20260131"

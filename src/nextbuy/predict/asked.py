@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from nextbuy.mining.exposures import Purchases, from_lines, purchases
 from nextbuy.mining.parameters import check_whole
+from nextbuy.mining.parts import whole_customers
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import DAY_US, ROWS
 from nextbuy.orders.lines import sorted_rows
@@ -130,11 +131,14 @@ def check_ids(name: str, ids: Any) -> None:
 
 def in_codes(given: Orders, item_ids: pa.Array) -> Purchases:
     """Give the events of `given` in the codes of other items, without those that are none of them."""
-    codes, events = codes_of(item_ids, given.item_ids.to_pylist()), purchases(given)
-    item = codes[events.item]
-    known = item >= 0
-    events = replace(events.where(known), item=item[known].astype(np.int32), n_items=len(item_ids))
-    return by_customer(events)
+    codes, events = codes_of(item_ids, given.item_ids.to_pylist()).astype(np.int32), purchases(given)
+    filled = 0
+    for some in whole_customers(events.customer):  # what stays takes the place of what was
+        own = events.where(some)
+        own = by_customer(replace(own, item=codes[own.item]).where(codes[own.item] >= 0))
+        events.where(slice(filled, filled + len(own.item))).fill(own)
+        filled += len(own.item)
+    return replace(events.where(slice(filled)), n_items=len(item_ids))
 
 
 def of_customers(events: Purchases, ids: pa.Array, customers: Iterable[Any]) -> tuple[Purchases, pa.Array]:

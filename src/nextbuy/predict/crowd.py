@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from scipy import sparse
 
-from nextbuy.mining.exposures import pairs
+from nextbuy.mining.expansion import pairs
 from nextbuy.mining.parts import Counts
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
+from nextbuy.predict.examples import examples
 from nextbuy.predict.features import rank_within
 from nextbuy.predict.history import Timeline
 from nextbuy.predict.order import by_count, deal
@@ -98,13 +99,16 @@ class LastDays:
 
     Attributes
     ----------
-    history : History
+    timeline : Timeline
+    start : int
+        First day of those that judge.
     sources : Sources
     bought : tuple of ndarray of int64
         Pairs (customer x items + item), and on how many days.
     """
 
-    history: History
+    timeline: Timeline
+    start: int
     sources: Sources
     bought: Bought
 
@@ -114,12 +118,12 @@ class LastDays:
         events = timeline.events
         customers = np.unique(events.customer[(events.day >= start) & (events.day < stop)])
         few = Timeline.of(events.of_customers(customers.astype(np.int64)))
-        return cls(few.before(start), sources, bought_between(few.events, start, stop))
+        return cls(few, start, sources, bought_between(few.events, start, stop))
 
     def candidates(self, made: Callable[[History, Sources], Candidates]) -> Seen:
         """Make candidates as of then, and count the days on which they were bought."""
-        candidates = made(self.history, self.sources)
-        return candidates, times_bought(candidates, self.bought, self.history.n_items)
+        candidates = examples(made, self.timeline, self.start, self.sources)
+        return candidates, times_bought(candidates, self.bought, self.timeline.events.n_items)
 
 
 def keep_up(repeat: Head, new: Head, newest: Callable[[], Head], last: LastDays) -> tuple[Head, Head, str]:

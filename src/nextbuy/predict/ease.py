@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from scipy import linalg, sparse
 
+from nextbuy import scratch
 from nextbuy.mining.parts import GRAIN, in_grains
 
 if TYPE_CHECKING:
@@ -92,8 +93,9 @@ class Ease:
             yield slice(0, 1), slice(0, len(h)), self._of_one(h.item, weight)
             return
         x = sparse.csr_array((weight, h.item, offsets), shape=(h.n_customers, h.n_items))
-        for start in range(0, h.n_customers, BLOCK):
-            stop = min(start + BLOCK, h.n_customers)
+        some = scratch.fitting(BLOCK, 32 * max(h.n_items, 1))
+        for start in range(0, h.n_customers, some):
+            stop = min(start + some, h.n_customers)
             made = (x[start:stop] @ self.weights).toarray()
             yield slice(start, stop), slice(offsets[start], offsets[stop]), made
 

@@ -13,6 +13,7 @@ from nextbuy.mining.links import among, count_buyers, mine
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
 from nextbuy.predict.drift import LastDays, bought_between, days_to_judge, keep_up, levels, times_bought
 from nextbuy.predict.ease import Ease
+from nextbuy.predict.examples import examples
 from nextbuy.predict.heads import FEWEST_BOUGHT, NEW, REPEAT, Head
 from nextbuy.predict.history import Timeline
 from nextbuy.predict.items import Items
@@ -104,11 +105,10 @@ def learn(
     known = partial(gather, timelines, horizon_days=horizon_days, category=category, durable=durable)
     for past in cuts:
         sources = known(past, links)
-        history = some.before(past)
         bought = bought_between(some.events, past, past + horizon_days)
-        for made, into in ((repeat_candidates, repeats), (new_candidates, news)):
-            candidates = made(history, sources)
-            into.append((candidates, times_bought(candidates, bought, history.n_items)))
+        for make, into in ((repeat_candidates, repeats), (new_candidates, news)):
+            candidates = examples(make, some, past, sources)
+            into.append((candidates, times_bought(candidates, bought, some.events.n_items)))
     fit = partial(Head.fit, random_state=random_state, n_jobs=n_jobs)
     fit_repeat = partial(fit, shape=REPEAT, ordered=True)
     repeat, new, drift = fit_repeat(repeats), fit(news, shape=NEW), ""

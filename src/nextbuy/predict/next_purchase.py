@@ -23,6 +23,7 @@ from nextbuy.predict.asked import Given, check_asked, check_level, given_orders,
 from nextbuy.predict.candidates import Sources, new_candidates, repeat_candidates
 from nextbuy.predict.crowd import Crowd
 from nextbuy.predict.ease import Ease
+from nextbuy.predict.examples import few_customers
 from nextbuy.predict.explain import Explanation, explanation
 from nextbuy.predict.heads import Head
 from nextbuy.predict.history import Timeline
@@ -236,19 +237,20 @@ class NextPurchase(BaseEstimator):
         asked: dict[str, Any] = {"items": items, "exclude": exclude, "kind": kind, "level": level, "k": k}
         if as_of is not None and to_us(as_of) < self._known_before:
             return self._as_known(as_of).predict(orders, as_of=as_of, customers=customers, **asked)
-        given = given_orders(orders, as_of, self._labels)
-        events, ids = (self._events, self.customer_ids_) if given is None else given[:2]
-        if customers is not None:
-            events, ids = of_customers(events, ids, customers)
-        cut = self._cut_of(as_of, given)
-        backend = self.backend_ if given is None else given.backend
-        n_jobs = self.n_jobs if events.n_customers > WORTH_SENDING else 1
-        answer = partial(self._answers.block, cut=cut, as_dicts=backend == ROWS, **asked)
-        blocks = (
-            partial(answer, events.between(at, at + BLOCK), ids.slice(at, BLOCK))
-            for at in range(0, max(events.n_customers, 1), BLOCK)
-        )
-        made = spread(blocks, n_jobs=n_jobs)
+        source = self._orders if orders is None else orders
+        with scratch.bounded(source.max_memory if isinstance(source, Orders) else None):
+            given = given_orders(orders, as_of, self._labels)
+            events, ids = (self._events, self.customer_ids_) if given is None else given[:2]
+            if customers is not None:
+                events, ids = of_customers(events, ids, customers)
+            cut = self._cut_of(as_of, given)
+            backend = self.backend_ if given is None else given.backend
+            answer = partial(self._answers.block, cut=cut, as_dicts=backend == ROWS, **asked)
+            blocks = (
+                partial(answer, own, ids.slice(at, own.n_customers)) for at, own in few_customers(events, BLOCK)
+            )
+            n_jobs = self.n_jobs if events.n_customers > WORTH_SENDING else 1
+            made = list(spread(blocks, n_jobs=n_jobs))
         if backend == ROWS:
             return [row for rows in made for row in rows]
         return to_frame(pa.concat_tables(made), backend)
