@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, Literal
 
-from nextbuy.cli.output import OK, PLAIN, Output, plain
+from nextbuy.cli.output import OK, PLAIN, Output, plain, progress_bar
 from nextbuy.cli.source import (
     USUAL,
     Date,
@@ -59,7 +59,7 @@ def fit(
         output.show(plain(repr(orders)))
         about["orders"] = facts(orders)
     started = time.perf_counter()
-    with output.busy("Learning"):
+    with progress_bar(output, "Learning") as say:
         if engine == "spark":
             from nextbuy.cli.histories import lines_on_spark
             from nextbuy.engines import spark
@@ -67,7 +67,7 @@ def fit(
             lines, names = lines_on_spark(source, reading, output)
             spark.fit(estimator, lines, as_of=known_at, catalog=reading.catalog, **names)
         else:
-            estimator.fit(orders, as_of=known_at)
+            estimator.fit(orders, as_of=known_at, progress=say)
         nb.save(estimator, model)
     seconds = time.perf_counter() - started
     version = nb.storage.read_manifest(model)["model_version"]

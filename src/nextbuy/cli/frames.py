@@ -39,11 +39,12 @@ def digest_of(orders: Orders) -> str:
     """Give a checksum of what was bought, by whom and when; the same however the rows were sorted."""
     import hashlib
 
+    import numpy as np
     import pyarrow as pa
 
     found = hashlib.sha256()
     for values in (orders.customer, orders.order, orders.item, orders.time, orders.quantity, orders.price):
-        found.update(values.tobytes())
+        found.update(np.ascontiguousarray(values).data)
     for ids in (orders.customer_ids, orders.item_ids):
         found.update("\x1f".join(map(str, ids.to_pylist())).encode())
     if orders.catalog is not None:

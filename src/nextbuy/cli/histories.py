@@ -98,6 +98,8 @@ def lines_on_spark(
     """Open the source on a cluster; give its frame, and its columns and zone as the engine's functions take them."""
     from nextbuy.engines.spark_lines import COLUMNS, read_parquet
 
+    if reading.max_memory is not None:
+        raise Stopped("--max-memory goes with --engine local: on Spark the cluster's settings decide.", USAGE)
     if output.strict:
         raise Stopped(
             "--strict goes with --engine local: on Spark each part of the orders is checked where it is, and nobody "

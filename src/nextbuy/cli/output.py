@@ -86,47 +86,28 @@ class Output:
         with console.status(what):
             yield
 
-    @contextmanager
-    def progress(self, what: str, total: int) -> Iterator[Any]:
-        """Give a function that is called with the number done so far; shows a bar on a terminal."""
-        console = stderr()
-        if not self.speaks or not console.is_terminal:
-            yield lambda done: None  # noqa: ARG005 - nobody looks
-            return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        with Progress(
-            TextColumn(what),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-        ) as bar:
-            task = bar.add_task(what, total=total)
-            yield lambda done: bar.update(task, completed=done)
-
 
 PLAIN = Output()
 
 
 @contextmanager
 def progress_bar(output: Output, what: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Give a function that is called with the number done, of how many, and what; shows a bar on a terminal."""
+    """Give a function to call with the number done, of how many, and what; a terminal shows a bar and the time left."""
     console = stderr()
     if not output.speaks or not console.is_terminal:
         yield lambda done, total, text: None  # noqa: ARG005 - nobody looks
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn(what),
         BarColumn(),
         MofNCompleteColumn(),
-        TimeElapsedColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    # steps may take minutes: the pace is that of all of them
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=86_400) as bar:
         task = bar.add_task("", total=None)
         yield lambda done, total, text: bar.update(task, completed=done, total=total, description=text)
 

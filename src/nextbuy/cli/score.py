@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from nextbuy.cli.histories import Histories, in_process, on_spark
-from nextbuy.cli.output import OK, PLAIN, Output, plain
+from nextbuy.cli.output import OK, PLAIN, Output, plain, progress_bar
 from nextbuy.cli.source import (
     USUAL,
     Count,
@@ -148,7 +148,7 @@ def run(
             predictions, histories.catalog, policy=policy, as_of=at, version=version, run_id=run_id
         )
 
-    with output.progress("Scoring customers", len(histories.blocks)) as done:
+    with progress_bar(output, "Scoring customers") as say:
         return write_run(
             out,
             inputs=inputs,
@@ -157,5 +157,5 @@ def run(
             plan=plan,
             csv=csv,
             overwrite=overwrite,
-            on_block=done,
+            on_block=lambda done: say(done, len(histories.blocks), ""),
         )

@@ -54,6 +54,9 @@ class Reading:
         Of text files; found out where it is not given.
     query : str
         The SELECT for a database address.
+    max_memory : str
+        What this may take of memory, such as 2GB; the rest lies in files in the temporary directory meanwhile
+        (docs/scale.md).
     """
 
     catalog: Annotated[str | None, Parameter(metavar="FILE")] = None
@@ -67,6 +70,7 @@ class Reading:
     timezone: Annotated[str, Parameter(metavar="NAME")] = "UTC"
     encoding: Annotated[str | None, Parameter(metavar="NAME")] = None
     query: Annotated[str | None, Parameter(metavar="SELECT")] = None
+    max_memory: Annotated[str | None, Parameter(metavar="SIZE")] = None
 
 
 USUAL = Reading()
@@ -92,6 +96,7 @@ def read(sources: Sequence[str], reading: Reading, output: Output) -> Orders:
                 encoding=reading.encoding,
                 query=reading.query,
                 catalog=reading.catalog,
+                max_memory=reading.max_memory,
             )
         except InputError as error:
             raise InputError(as_options(str(error))) from error

@@ -6,7 +6,7 @@ All counts are sums over customers, so the counts of two disjoint groups of cust
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -16,8 +16,6 @@ from nextbuy.mining.parts import Counts, Whole, whole_customers
 from nextbuy.orders.lines import changes, sorted_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from numpy.typing import NDArray
     from scipy import sparse
 
@@ -186,7 +184,7 @@ class PairCounts(Counts):
     lags: NDArray[np.int64]
     watches: NDArray[np.int64]
 
-    def __add__(self, other: PairCounts) -> Self:
+    def __add__(self, other: Self) -> Self:
         from nextbuy.mining.followers import added
 
         names = (f.name for f in fields(self) if f.name != "followed")

@@ -17,6 +17,7 @@ from nextbuy.predict.examples import examples
 from nextbuy.predict.heads import FEWEST_BOUGHT, NEW, REPEAT, Head
 from nextbuy.predict.history import Timeline
 from nextbuy.predict.items import Items
+from nextbuy.predict.progress import CANDIDATES, GATHERING, HEADS, MINING, Progress
 from nextbuy.predict.triggers import FIGURES, Links
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def learn(
     substitutes: NDArray[np.int64],
     random_state: int,
     n_jobs: int,
+    progress: Progress,
 ) -> Learned:
     """Fit both heads on cut-offs one horizon apart, strictly before `cut`; then everything else as of `cut`.
 
@@ -95,20 +97,25 @@ def learn(
     cuts = past_cuts(cut - kept, start, **shape)
     if not cuts:  # a history just long enough for one cut-off has no days to spare
         kept, cuts = 0, past_cuts(cut, start, **shape)
+    progress.plan(len(cuts))
     repeats: list[tuple[Candidates, NDArray[np.int64]]] = []
     news: list[tuple[Candidates, NDArray[np.int64]]] = []
     links: tuple[Links, ...] = ()
     if cuts:
+        progress.begin("what followed what by then", growing=MINING)
         links = mine_links(
             timelines, cuts[-1], window_days=window_days, category=category, substitutes=substitutes
         )
     known = partial(gather, timelines, horizon_days=horizon_days, category=category, durable=durable)
-    for past in cuts:
+    for number, past in enumerate(cuts):
+        progress.begin(f"past day {number + 1} of {len(cuts)}", growing=GATHERING, fixed=CANDIDATES)
         sources = known(past, links)
         bought = bought_between(some.events, past, past + horizon_days)
         for make, into in ((repeat_candidates, repeats), (new_candidates, news)):
             candidates = examples(make, some, past, sources)
             into.append((candidates, times_bought(candidates, bought, some.events.n_items)))
+    if cuts:
+        progress.begin("boosting", growing=GATHERING, fixed=HEADS)
     fit = partial(Head.fit, random_state=random_state, n_jobs=n_jobs)
     fit_repeat = partial(fit, shape=REPEAT, ordered=True)
     repeat, new, drift = fit_repeat(repeats), fit(news, shape=NEW), ""
@@ -120,7 +127,9 @@ def learn(
     if cuts and not drift:
         again, fresh = levels(timelines.each(_events), cut, cuts, horizon_days=horizon_days)
         repeat, new = replace(repeat, odds=again), replace(new, odds=fresh)
+    progress.begin("what follows what now", growing=MINING)
     links = mine_links(timelines, cut, window_days=window_days, category=category, substitutes=substitutes)
+    progress.begin("what is bought now", growing=GATHERING)
     sources = known(cut, links)
     return Learned(sources, repeat, new, tuple(cuts), drift)
 

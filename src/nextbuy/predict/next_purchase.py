@@ -30,13 +30,14 @@ from nextbuy.predict.history import Timeline
 from nextbuy.predict.items import Items, catalog_arrays, substitute_groups
 from nextbuy.predict.labels import Labels
 from nextbuy.predict.learning import Learned, learn
+from nextbuy.predict.progress import CROWD, Progress
 from nextbuy.predict.reasons import languages
 from nextbuy.predict.table import as_rows
 from nextbuy.predict.training import TrainingData
 from nextbuy.predict.triggers import Links
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     Ids = Sequence[Any]
 
@@ -105,8 +106,23 @@ class NextPurchase(BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, orders: Orders, y: object = None, *, as_of: Any = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
+    def fit(
+        self,
+        orders: Orders,
+        y: object = None,  # noqa: ARG002 - scikit-learn's signature
+        *,
+        as_of: Any = None,
+        progress: Callable[[int, int, str], None] | None = None,
+    ) -> Self:
         """Learn from the orders known before `as_of` (default: all of them).
+
+        Parameters
+        ----------
+        orders : Orders
+            Read with `max_memory`, learning keeps to it; the model is the same.
+        as_of : date, datetime or str
+        progress : callable or None
+            Called before each step with the per cent of the work done, 100, and what comes next.
 
         Raises
         ------
@@ -128,7 +144,8 @@ class NextPurchase(BaseEstimator):
                 self._learn(
                     TrainingData(
                         parts, self._events, orders.item_ids, lines, orders.known_before, orders.catalog
-                    )
+                    ),
+                    progress,
                 )
         return self
 
@@ -140,13 +157,13 @@ class NextPurchase(BaseEstimator):
         self._learn(data)
         return self
 
-    def _learn(self, data: TrainingData) -> None:
+    def _learn(self, data: TrainingData, tell: Callable[[int, int, str], None] | None = None) -> None:
         category, names, durable, item_names = catalog_arrays(data.item_ids, data.lines, data.catalog)
         self._cut = data.span.end
         # within its last day the model has seen what an earlier moment of that day must not know
         self._known_before = self._cut * DAY_US if data.known_before is None else data.known_before
         self.item_ids_, self._labels = data.item_ids, Labels(data.item_ids, item_names, names)
-        timelines = data.parts.each(Timeline.of).kept()
+        timelines, progress = data.parts.each(Timeline.of).kept(), Progress(tell, int(data.lines.sum()))
         self.learned_ = learn(
             timelines,
             self._cut,
@@ -159,8 +176,11 @@ class NextPurchase(BaseEstimator):
             substitutes=substitute_groups(data.item_ids, data.catalog),
             random_state=self.random_state,
             n_jobs=self.n_jobs,
+            progress=progress,
         )
+        progress.begin("who bought what together", growing=CROWD)
         self._crowd = Crowd.of(timelines, self._cut, self.learned_.sources.ease)
+        progress.end()
         self._finish()
 
     def _check(self, orders: Orders) -> None:
