@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from nextbuy import scratch
 from nextbuy.mining.expansion import Behind, by_item, later_pairs, runs
 from nextbuy.mining.parts import Counts, Whole, whole_customers
+from nextbuy.orders import scratch
 from nextbuy.orders.lines import changes, sorted_rows
 
 if TYPE_CHECKING:

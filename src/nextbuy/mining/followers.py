@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

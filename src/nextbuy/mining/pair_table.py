@@ -15,9 +15,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse.linalg import LinearOperator
 
-from nextbuy import scratch
 from nextbuy.mining.exposures import WEEK
 from nextbuy.mining.followers import margins, turned
+from nextbuy.orders import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

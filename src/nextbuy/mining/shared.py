@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from nextbuy import scratch
 from nextbuy.mining.parts import Listed, made, split
+from nextbuy.orders import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

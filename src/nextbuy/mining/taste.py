@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import sparse
 
-from nextbuy import scratch
 from nextbuy.mining.pair_table import Taste
+from nextbuy.orders import scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

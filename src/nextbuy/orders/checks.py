@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow.compute as pc
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.columns import DEFAULTS, likely
 from nextbuy.orders.duplicates import later_copies, repeated
 from nextbuy.orders.frames import DAY_US

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.lines import mix
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.duplicates import later_copies, repeated
 from nextbuy.orders.frames import DAY_US
 from nextbuy.orders.lines import mix, of_whole_customers, sorted_rows, sum_by

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.frames import DAY_US
 
 if TYPE_CHECKING:

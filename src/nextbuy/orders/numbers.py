@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.ids import blank, coded, is_text, pieces
 
 if TYPE_CHECKING:

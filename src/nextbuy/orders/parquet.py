@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.arrowtypes import check_codes, usual
 from nextbuy.orders.errors import InputError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from nextbuy import scratch
-from nextbuy.orders import checks, linechecks
+from nextbuy.orders import checks, linechecks, scratch
 from nextbuy.orders.catalog import Catalog, read_catalog
 from nextbuy.orders.columns import map_columns
 from nextbuy.orders.errors import InputError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.arrowtypes import python_value, usual
 from nextbuy.orders.database import is_database, read_database
 from nextbuy.orders.delimited import read_delimited

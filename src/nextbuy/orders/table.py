@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.card import as_html, as_text
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import DAY_US, moments, take, to_frame

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import DAY_US
 from nextbuy.orders.ids import coded, is_text, pieces

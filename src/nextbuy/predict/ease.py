@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from scipy import linalg, sparse
 
-from nextbuy import scratch
 from nextbuy.mining.parts import GRAIN, in_grains
+from nextbuy.orders import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

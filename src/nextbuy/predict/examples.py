@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nextbuy import scratch
+from nextbuy.orders import scratch
 from nextbuy.predict.history import Timeline
 
 if TYPE_CHECKING:

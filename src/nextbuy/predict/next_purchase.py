@@ -11,10 +11,10 @@ import pyarrow as pa
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
-from nextbuy import scratch
 from nextbuy.mining.exposures import Purchases, purchases
 from nextbuy.mining.parameters import check_whole
 from nextbuy.mining.shared import parted, spread
+from nextbuy.orders import scratch
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import DAY_US, ROWS, to_frame
 from nextbuy.orders.table import Orders, check_orders, codes_of, to_us

@@ -1,4 +1,4 @@
-"""Large arrays: in memory, or in files while memory is bounded. Below all rooms: makers of large arrays ask here.
+"""Large arrays: in memory, or in files while memory is bounded.
 
 A file has no name: it is gone with the last array in it, also when the process is killed.
 """
