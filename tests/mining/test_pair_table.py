@@ -122,6 +122,19 @@ def test_a_planted_pair_is_tested_against_its_reverse():
     np.testing.assert_allclose(found.of(tests.a, tests.b), tests.ahead, rtol=1e-4)
 
 
+@pytest.mark.parametrize("most", [0.05, 0.3])
+def test_pairs_left_out_for_their_p_change_no_smaller_q(most):
+    """Among candidates with p up to a bound, every q up to it is the one that all candidates give."""
+    followed, ends, hazard, _ = make_pairs(60, level=3.0, seed=5)
+    followed[7:11, 20:24] += 15
+    found = estimate(PairTable.from_factors(sparse.csr_array(followed.astype(np.int32)), ends, hazard))
+    whole, some = found.candidates(4), found.candidates(4, most_p=most)
+    low = [tests.where(tests.q <= most) for tests in (whole, some)]
+    for name in ("a", "b", "forward", "backward", "ahead", "behind", "p", "q"):
+        np.testing.assert_array_equal(getattr(low[0], name), getattr(low[1], name))
+    assert 3 < len(low[1].a) <= len(some.a) < len(whole.a)
+
+
 @pytest.mark.parametrize("items", [1, 2, 3])
 @pytest.mark.parametrize("occurrence", ["first", "any"])
 def test_shops_of_hardly_anything_are_mined(items, occurrence):

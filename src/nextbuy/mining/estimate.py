@@ -94,12 +94,13 @@ class Estimate:
         for alone, _, weight in self.pairs.absent(self.row, self.column, self.taste):
             yield np.zeros(len(alone)), alone, weight
 
-    def candidates(self, least: float, *, beyond: float = 0.0) -> Tests:
+    def candidates(self, least: float, *, beyond: float = 0.0, most_p: float = 1.0) -> Tests:
         """Test the ordered pairs with at least so many followers, and more than `beyond` times what is expected.
 
-        Against the null (among all ordered pairs); `Tests.passes` compares with the reverse order too.
+        Against the null (among all ordered pairs); `Tests.passes` compares with the reverse order too. Those with p
+        above `most_p` are left out, which changes no q up to it: p of later ranks is no q below itself.
         """
-        parts: list[tuple[NDArray, ...]] = [(np.zeros(0, np.int64),) * 2 + (np.zeros(0),) * 4]
+        parts: list[tuple[NDArray, ...]] = [(np.zeros(0, np.int64),) * 2 + (np.zeros(0),) * 5]
         pairs = self.pairs
         for part in pairs.slices():
             ahead, behind = self.expected(part)
@@ -114,25 +115,22 @@ class Estimate:
                 (high, low, backward, forward, behind, ahead),
             ):
                 at = np.flatnonzero((columns[2] >= least) & (columns[2] > beyond * columns[4]))
-                a, b, *figures = (values[at] for values in columns)
-                parts.append(
-                    (a.astype(np.int64), b.astype(np.int64), *(f.astype(np.float64) for f in figures))
+                observed, reverse = (values[at].astype(np.float64) for values in columns[2:4])
+                chance = [np.maximum(values[at].astype(np.float64), 1e-9) for values in columns[4:]]
+                p = self.prior.p_value(observed, chance[0], reverse, chance[1])
+                low_p = p <= most_p
+                found = (
+                    *(values[at].astype(np.int64) for values in columns[:2]),
+                    observed,
+                    reverse,
+                    *chance,
+                    p,
                 )
-        a, b, forward, backward, ahead, behind = (
+                parts.append(tuple(values[low_p] for values in found))
+        a, b, forward, backward, ahead, behind, p = (
             np.concatenate(column) for column in zip(*parts, strict=True)
         )
-        return self._test(a, b, forward, backward, np.maximum(ahead, 1e-9), np.maximum(behind, 1e-9))
-
-    def _test(
-        self,
-        a: NDArray,
-        b: NDArray,
-        forward: NDArray,
-        backward: NDArray,
-        ahead: NDArray[np.float64],
-        behind: NDArray[np.float64],
-    ) -> Tests:
-        p, n = self.prior.p_value(forward, ahead, backward, behind), self.pairs.n
+        n = pairs.n
         return Tests(a, b, forward, backward, ahead, behind, p, benjamini_hochberg(p, tests=n * (n - 1)))
 
     def tested(self, tests: Tests, chosen: NDArray[np.bool_]) -> Tests:
@@ -159,7 +157,7 @@ def estimate(pairs: PairTable, *, rounds: int = 3, known: Taste | None = None) -
         row, column = null.rake(pairs.product(likes, ratio, out), *_margins(pairs, out))
         prior = null.fit_prior(null.squash(_alike(pairs, row, column, likes, ratio, out[0] | out[1])))
         made = Estimate(pairs, row, column, likes, ratio, prior)
-        tests = made.candidates(3, beyond=2.0)
+        tests = made.candidates(3, beyond=2.0, most_p=DIRECTED)
         tests = tests.where(tests.passes(DIRECTED))
         standing = pairs.marks(tests.a, tests.b)
         if turn and all(np.array_equal(one, other) for one, other in zip(out, standing, strict=True)):

@@ -75,7 +75,7 @@ def mine(
     halves = [events.total(_count_half, half=half, **within) for half in (False, True)] if cross_fit else []
     counts = halves[0] + halves[1] if cross_fit else events.total(count_pairs, **within)
     whole = estimate(pair_up(counts))
-    tests = whole.candidates(min_followed)
+    tests = whole.candidates(min_followed, most_p=1.0 if fdr is None else max(fdr, DIRECTED))
     exposed = events.total(count_exposed, antecedent=tests.a, consequent=tests.b, **watch)
     tests, exposed = whole.tested(tests, exposed >= min_customers), exposed[exposed >= min_customers]
     links = max(int(tests.passes(DIRECTED).sum()), 1)
@@ -195,7 +195,7 @@ def _replicated_share(parts: list[Estimate], halves: list[PairCounts], fdr: floa
     """Share of the rules chosen on one half that the other half shows too."""
     chosen = replicated = 0
     for one, other in ((0, 1), (1, 0)):
-        tests = parts[one].candidates(followed)
+        tests = parts[one].candidates(followed, most_p=fdr)
         tests = tests.where(tests.passes(fdr))
         chosen += len(tests.a)
         replicated += int(_beyond(parts[other], halves[other], tests.a, tests.b).sum())

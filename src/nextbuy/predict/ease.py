@@ -54,6 +54,7 @@ class Ease:
         items = np.argsort(-buyers, kind="stable")[:most_items]
         items = np.sort(items[buyers[items] > 0])
         gram = timelines.total(_count_gram, cut=cut, items=items).toarray().astype(np.float32)
+        gram += np.triu(gram, 1).T
         gram[np.diag_indices_from(gram)] += RIDGE
         inverse = linalg.inv(gram, overwrite_a=True, check_finite=False) if len(items) else gram
         weights = inverse / -np.diag(inverse)[None, :]
@@ -164,8 +165,11 @@ def _count_buyers(timeline: Timeline, *, cut: int) -> NDArray[np.int64]:
 
 
 def _count_gram(timeline: Timeline, *, cut: int, items: NDArray[np.int64]) -> sparse.csc_array:
-    """Sum over customers the products of decayed purchase days, in grains: sums of the products are exact."""
+    """Sum over customers the products of decayed purchase days, in grains: sums of the products are exact.
+
+    The half above the diagonal, and the diagonal.
+    """
     history = timeline.before(cut)
     weight = in_grains(np.minimum(history.decayed(HALF_LIFE_DAYS), 1.0), COARSE)
     x = history.matrix(weight).tocsc()[:, items]
-    return sparse.csc_array(x.T @ x)
+    return sparse.csc_array(sparse.triu(x.T @ x, format="csc"))
