@@ -98,7 +98,7 @@ class Estimate:
         """Test the ordered pairs with at least so many followers, and more than `beyond` times what is expected.
 
         Against the null (among all ordered pairs); `Tests.passes` compares with the reverse order too. Those with p
-        above `most_p` are left out, which changes no q up to it: p of later ranks is no q below itself.
+        above `most_p` are left out, which changes no q up to it: no p makes a q below itself.
         """
         parts: list[tuple[NDArray, ...]] = [(np.zeros(0, np.int64),) * 2 + (np.zeros(0),) * 5]
         pairs = self.pairs
@@ -115,23 +115,14 @@ class Estimate:
                 (high, low, backward, forward, behind, ahead),
             ):
                 at = np.flatnonzero((columns[2] >= least) & (columns[2] > beyond * columns[4]))
-                observed, reverse = (values[at].astype(np.float64) for values in columns[2:4])
-                chance = [np.maximum(values[at].astype(np.float64), 1e-9) for values in columns[4:]]
-                p = self.prior.p_value(observed, chance[0], reverse, chance[1])
-                low_p = p <= most_p
-                found = (
-                    *(values[at].astype(np.int64) for values in columns[:2]),
-                    observed,
-                    reverse,
-                    *chance,
-                    p,
-                )
-                parts.append(tuple(values[low_p] for values in found))
-        a, b, forward, backward, ahead, behind, p = (
-            np.concatenate(column) for column in zip(*parts, strict=True)
-        )
-        n = pairs.n
-        return Tests(a, b, forward, backward, ahead, behind, p, benjamini_hochberg(p, tests=n * (n - 1)))
+                a, b, *figures = (values[at] for values in columns)
+                o, r, e, f = (values.astype(np.float64) for values in figures)
+                e, f = np.maximum(e, 1e-9), np.maximum(f, 1e-9)
+                p = self.prior.p_value(o, e, r, f)
+                made = (a.astype(np.int64), b.astype(np.int64), o, r, e, f, p)
+                parts.append(tuple(values[p <= most_p] for values in made))
+        *kept, p = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Tests(*kept, p=p, q=benjamini_hochberg(p, tests=pairs.n * (pairs.n - 1)))
 
     def tested(self, tests: Tests, chosen: NDArray[np.bool_]) -> Tests:
         """Correct the p-values of chosen candidates anew, as if the others had not been looked at."""

@@ -267,7 +267,8 @@ class NextPurchase(BaseEstimator):
             backend = self.backend_ if given is None else given.backend
             answer = partial(self._answers.block, cut=cut, as_dicts=backend == ROWS, **asked)
             blocks = (
-                partial(answer, own, ids.slice(at, own.n_customers)) for at, own in few_customers(events, BLOCK)
+                partial(answer, own, ids.slice(at, own.n_customers))
+                for at, own in few_customers(events, BLOCK)
             )
             n_jobs = self.n_jobs if events.n_customers > WORTH_SENDING else 1
             made = list(spread(blocks, n_jobs=n_jobs))
