@@ -7,7 +7,7 @@
                                                         the same history: 1, 2, ... 32 of 32 parts of its customers
 
 What is printed for a step is the whole process, start-up and reading included. Its processes count together in CPU
-seconds; the peak is that of the largest of them.
+seconds; the peak is that of the largest of them, and what no file lies behind (`RssAnon`) that of the first.
 """
 
 from __future__ import annotations
@@ -38,19 +38,37 @@ def measured(step: str, *arguments: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "nextbuy.cli", *kind, *arguments, "--quiet"], stdout=subprocess.DEVNULL
     )
-    _, status, usage = os.wait4(process.pid, 0)
+    own, ended = 0, 0
+    while not ended:
+        time.sleep(0.02)
+        own = max(own, anonymous(process.pid))
+        ended, status, usage = os.wait4(process.pid, os.WNOHANG)
     wall, code = time.perf_counter() - started, os.waitstatus_to_exitcode(status)
     cpu = usage.ru_utime + usage.ru_stime
     print(
-        f"{step:10s} {wall:7.1f} s wall {cpu:7.1f} s CPU {usage.ru_maxrss / 1024:8,.0f} MB   exit {code}",
+        f"{step:10s} {wall:7.1f} s wall {cpu:7.1f} s CPU {usage.ru_maxrss / 1024:8,.0f} MB, of it no file's "
+        f"{own:8,.0f} MB   exit {code}",
         flush=True,
     )
     if code not in ((0, 1) if step == "check" else (0,)):
         sys.exit(f"{step} failed")
 
 
-def measure(source: Path, catalog: list[str], place: Path, steps: list[str], jobs: int) -> None:
+def anonymous(process: int) -> float:
+    """Give the MB that a process holds beside the files that it maps; 0 where the system does not say."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return max((int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon")), default=0)
+
+
+def measure(
+    source: Path, catalog: list[str], place: Path, steps: list[str], jobs: int, most: str | None
+) -> None:
     """Take the steps, one after the other, for one history."""
+    bound = [] if most is None else ["--max-memory", most]
+    catalog = [*catalog, *bound]
     config = place / "config.toml"
     config.write_text(f"n_jobs = {jobs}\n")
     model = str(place / "model")
@@ -63,10 +81,21 @@ def measure(source: Path, catalog: list[str], place: Path, steps: list[str], job
             as_of = str(end.astype("datetime64[D]") + 1)
             out = str(place / "out")
             measured(
-                step, str(source), "--model", model, "--as-of", as_of, "--out", out, "-k", "5", "--overwrite"
+                step,
+                str(source),
+                "--model",
+                model,
+                "--as-of",
+                as_of,
+                "--out",
+                out,
+                "-k",
+                "5",
+                "--overwrite",
+                *bound,
             )
         else:
-            measured(step, str(source))
+            measured(step, str(source), *bound)
 
 
 def some_customers(source: Path, part: int, into: Path) -> None:
@@ -92,6 +121,7 @@ def main() -> None:
     parser.add_argument("--steps", nargs="+", default=["check", "fit", "score"], choices=STEPS)
     parser.add_argument("--growth", nargs="+", type=int, help=f"so many of {PARTS} parts of the customers")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--max-memory", help="such as 2GB")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         place, source = Path(name), given.file
@@ -101,7 +131,7 @@ def main() -> None:
             source, catalog = place / "orders.parquet", ["--catalog", str(place / "items.parquet")]
             print(f"{lines:,} generated lines")
         if given.growth is None:
-            measure(source, catalog, place, given.steps, given.jobs)
+            measure(source, catalog, place, given.steps, given.jobs, given.max_memory)
         for part in given.growth or []:
             some = place / "part.parquet"
             # a process's peak counts what its parent held when it started: this one must stay small
@@ -109,7 +139,7 @@ def main() -> None:
             cut.start()
             cut.join()
             print(f"{pq.read_metadata(some).num_rows:,} lines", flush=True)
-            measure(some, catalog, place, given.steps, given.jobs)
+            measure(some, catalog, place, given.steps, given.jobs, given.max_memory)
         if given.backtest:
             measured("backtest", str(source))
 

@@ -121,8 +121,9 @@ class Estimate:
                 p = self.prior.p_value(o, e, r, f)
                 made = (a.astype(np.int64), b.astype(np.int64), o, r, e, f, p)
                 parts.append(tuple(values[p <= most_p] for values in made))
-        *kept, p = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return Tests(*kept, p=p, q=benjamini_hochberg(p, tests=pairs.n * (pairs.n - 1)))
+        kept = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        kept.append(benjamini_hochberg(kept[-1], tests=pairs.n * (pairs.n - 1)))
+        return Tests(*kept)
 
     def tested(self, tests: Tests, chosen: NDArray[np.bool_]) -> Tests:
         """Correct the p-values of chosen candidates anew, as if the others had not been looked at."""
