@@ -10,6 +10,7 @@ import numpy as np
 
 from nextbuy.mining.exposures import NEVER
 from nextbuy.mining.links import among, count_buyers, mine
+from nextbuy.orders.lines import sorted_rows
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
 from nextbuy.predict.drift import LastDays, bought_between, days_to_judge, keep_up, levels, times_bought
 from nextbuy.predict.ease import Ease
@@ -202,7 +203,7 @@ def _by_category(events: Purchases, *, category: NDArray[np.int32]) -> Purchases
     code = category[events.item]
     known = code >= 0
     events, code = events.where(known), code[known]
-    by = np.lexsort((events.day, code, events.customer))
+    by = sorted_rows(events.customer, code, events.day, np.arange(len(code), dtype=np.int32))
     customer, day, code_by = events.customer[by], events.day[by], code[by]
     same_pair = np.zeros(len(by), dtype=bool)
     same_pair[1:] = (customer[1:] == customer[:-1]) & (code_by[1:] == code_by[:-1])
