@@ -57,11 +57,14 @@ def test_a_history_just_long_enough_teaches_all_the_same():
     assert model.learned_.repeat.model is not None
 
 
-@pytest.mark.parametrize(("days_ago", "served"), [(1, {"counts"}), (45, {"", "newest"})])
+@pytest.mark.parametrize(("days_ago", "served"), [(1, {"counts"}), (45, {"recent"})])
 def test_a_shop_that_changed_overnight_is_noticed(days_ago, served, tmp_path):
     """After a change on the last day counts serve; once a cut-off lies behind the change, learning does again."""
     model = _fitted(_shop(changes_on=DAYS - days_ago))
     assert model.learned_.drift in served
+    if days_ago == 45:
+        assert model.learned_.cutoffs == (model._cut - 30 - 1,)
+        assert "other habits" in model.learned_.verdict
     if "counts" in served:
         rows = model.predict(kind="repeat", k=4)
         frame = _shop(changes_on=DAYS - 1)

@@ -1,4 +1,4 @@
-"""Whether the heads still fit the times: judged on the last days, which they have not seen."""
+"""Whether the past still teaches: old cut-offs beside the newest, and the heads on the last days, unseen."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FEWEST_CUSTOMERS = 200  # with orders in the days that judge
 MOST_DAYS = 14
 FAR_BEHIND = 3.0  # standard errors: a head that still holds is replaced once in 700 fits
+OTHER_TIMES = (
+    5.0  # standard errors: ordinary cut-offs differ by 2.9 at most, those before a break by 9 and more
+)
 PLACES = 10
 LEVEL_DAYS, LASTING = 14, 0.5
 
@@ -156,24 +159,52 @@ def keep_up(repeat: Head, new: Head, newest: Callable[[], Head], last: LastDays)
     return replace(repeat, odds=float(ratio[0])), replace(new, odds=float(ratio[1])), drift
 
 
+def alike(seen: list[Seen]) -> int:
+    """How many cut-offs, the newest first, followed the same habits: only these teach what comes.
+
+    By how much counts that fade (half-life 90 days) ranked the repeats after a cut-off better or worse than plain
+    counts is a trait of the times, not of a model; it grows with the history's length. From the first cut-off on that
+    differs clearly from the newest, with less than half of its trait or more than twice of it, none is used.
+    """
+    traits = [_ahead(part, _column(part, "pair_decayed_90"), _column(part, "pair_days")) for part in seen]
+    means, errors = np.array(traits).reshape(-1, 2).T
+    apart = np.abs(means - means[:1]) > OTHER_TIMES * np.hypot(errors, errors[:1])
+    lean, now = means * np.sign(means[:1]), np.abs(means[:1])
+    apart &= (lean < now / 2) | (lean > 2 * now)
+    return int(np.append(apart, True).argmax())
+
+
+def _column(seen: Seen, name: str) -> NDArray[np.float32]:
+    candidates = seen[0]
+    column: NDArray[np.float32] = candidates.features[:, candidates.names.index(name)]
+    return column
+
+
 def _counts_ahead(head: Head, seen: Seen) -> float:
     """By how many standard errors counts rank what was bought better than the head does."""
+    candidates = seen[0]
+    chance = head.probability(candidates)
+    ahead, error = _ahead(seen, deal(candidates.customer, chance, by_count(candidates)), chance)
+    return ahead / error if error > 0 else 0.0
+
+
+def _ahead(seen: Seen, one: NDArray[np.floating], other: NDArray[np.floating]) -> tuple[float, float]:
+    """By how much one order of the candidates ranks what was bought better than another; its standard error."""
     candidates, times = seen
     bought = times > 0
-    chance = head.probability(candidates)
-    dealt = deal(candidates.customer, chance, by_count(candidates))
-    ahead = _gain(candidates, dealt, bought) - _gain(candidates, chance, bought)
+    ahead = _gain(candidates, one, bought) - _gain(candidates, other, bought)
     ahead = ahead[np.bincount(candidates.customer, bought, minlength=len(ahead)) > 0]
-    spread = ahead.std(ddof=1) if len(ahead) > 1 else 0.0
-    return float(ahead.mean() / spread * np.sqrt(len(ahead))) if spread > 0 else 0.0
+    if len(ahead) < 2:
+        return 0.0, 0.0
+    return float(ahead.mean()), float(ahead.std(ddof=1) / np.sqrt(len(ahead)))
 
 
 def _gain(
-    candidates: Candidates, chance: NDArray[np.float64], bought: NDArray[np.bool_]
+    candidates: Candidates, score: NDArray[np.floating], bought: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Each customer's discounted gain over the first ten places, 1 at best (Jarvelin, Kekalainen 2002)."""
     customers = int(candidates.customer.max(initial=-1)) + 1
-    place = rank_within(candidates.customer, chance)
+    place = rank_within(candidates.customer, score)
     hit = bought & (place < PLACES)
     gain = np.bincount(candidates.customer[hit], 1 / np.log2(place[hit] + 2), minlength=customers)
     best = np.concatenate([[1.0], np.cumsum(1 / np.log2(np.arange(PLACES) + 2))])

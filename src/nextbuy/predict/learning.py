@@ -12,7 +12,15 @@ from nextbuy.mining.exposures import NEVER
 from nextbuy.mining.links import among, count_buyers, mine
 from nextbuy.orders.lines import sorted_rows
 from nextbuy.predict.candidates import Candidates, Sources, new_candidates, repeat_candidates
-from nextbuy.predict.drift import LastDays, bought_between, days_to_judge, keep_up, levels, times_bought
+from nextbuy.predict.drift import (
+    LastDays,
+    alike,
+    bought_between,
+    days_to_judge,
+    keep_up,
+    levels,
+    times_bought,
+)
 from nextbuy.predict.ease import Ease
 from nextbuy.predict.examples import examples
 from nextbuy.predict.heads import FEWEST_BOUGHT, NEW, REPEAT, Head
@@ -47,11 +55,12 @@ class Learned:
 
     @property
     def verdict(self) -> str:
-        """Whether the history was long enough to learn from, in a sentence for each head."""
-        return " ".join(
-            _sentence(name, head, len(self.cutoffs))
-            for name, head in (("Repeats", self.repeat), ("New items", self.new))
-        )
+        """Whether the history was long enough to learn from, in a sentence for each head, and whether it broke."""
+        heads = (("Repeats", self.repeat), ("New items", self.new))
+        told = [_sentence(name, head, len(self.cutoffs)) for name, head in heads]
+        if self.drift == "recent":
+            told.append("What was bought after older cut-offs followed other habits and was left out.")
+        return " ".join(told)
 
 
 def _sentence(name: str, head: Head, cutoffs: int) -> str:
@@ -82,8 +91,8 @@ def learn(
 ) -> Learned:
     """Fit both heads on cut-offs one horizon apart, strictly before `cut`; then everything else as of `cut`.
 
-    The last days before `cut` are kept from the heads: there the repeat head is judged, and both are replaced when it
-    is behind the times (`drift`).
+    Cut-offs of other times are left out. The last days before `cut` are kept from the heads: there the repeat head is
+    judged, and both are replaced when it is behind the times (`drift`).
 
     The rules that serve as features of the past cut-offs are mined from before the first of them: a rule that has
     seen the days it predicts would teach the booster to trust it too much.
@@ -115,24 +124,27 @@ def learn(
         for make, into in ((repeat_candidates, repeats), (new_candidates, news)):
             candidates = examples(make, some, past, sources)
             into.append((candidates, times_bought(candidates, bought, some.events.n_items)))
+    same = alike(repeats)
+    drift, lost = "recent" if same < len(cuts) else "", ""
+    cuts, repeats, news = cuts[:same], repeats[:same], news[:same]
     if cuts:
         progress.begin("boosting", growing=GATHERING, fixed=HEADS)
     fit = partial(Head.fit, random_state=random_state, n_jobs=n_jobs)
     fit_repeat = partial(fit, shape=REPEAT, ordered=True)
-    repeat, new, drift = fit_repeat(repeats), fit(news, shape=NEW), ""
+    repeat, new = fit_repeat(repeats), fit(news, shape=NEW)
     if kept and repeat.model is not None:
         sources = known(cut - kept, links)
         last = LastDays.of(some, sources, cut - kept, cut)
         # what older cut-offs taught may no longer hold: the newest alone knows least of the past
-        repeat, new, drift = keep_up(repeat, new, lambda: fit_repeat(repeats[:1]), last)
-    if cuts and not drift:
+        repeat, new, lost = keep_up(repeat, new, lambda: fit_repeat(repeats[:1]), last)
+    if cuts and not lost:
         again, fresh = levels(timelines.each(_events), cut, cuts, horizon_days=horizon_days)
         repeat, new = replace(repeat, odds=again), replace(new, odds=fresh)
     progress.begin("what follows what now", growing=MINING)
     links = mine_links(timelines, cut, window_days=window_days, category=category, substitutes=substitutes)
     progress.begin("what is bought now", growing=GATHERING)
     sources = known(cut, links)
-    return Learned(sources, repeat, new, tuple(cuts), drift)
+    return Learned(sources, repeat, new, tuple(cuts), lost or drift)
 
 
 def past_cuts(end: int, start: int, *, horizon_days: int, n_customers: int) -> list[int]:
