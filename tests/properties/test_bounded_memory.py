@@ -178,7 +178,7 @@ def test_a_full_disk_is_said(small_world, monkeypatch):
 @pytest.mark.parametrize("size", ["much", "0", "-1GB", True, 0])
 def test_a_size_that_is_none_is_refused(small_world, size):
     """A bound that is no size of memory is named, with one that would be."""
-    with pytest.raises(nb.InputError, match=r"max_memory=.* is no size. Try max_memory='2GB'"):
+    with pytest.raises(nb.InputError, match=r"is no size of memory. Try .*max_memory='2GB'"):
         nb.read_orders(small_world.orders, max_memory=size)
 
 

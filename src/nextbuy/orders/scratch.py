@@ -67,7 +67,7 @@ def to_bytes(max_memory: int | str | None) -> int | None:
         number, unit, binary = found.groups()
         size = int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit.lower() or " "))
     if not size:
-        raise InputError(f"max_memory={max_memory!r} is no size. Try max_memory='2GB'.")
+        raise InputError(f"{max_memory!r} is no size of memory. Try read_orders(source, max_memory='2GB').")
     return size
 
 
