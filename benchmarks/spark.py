@@ -9,6 +9,7 @@ own process and the workers (Linux). Two tasks at once, 3 GB for Spark's own pro
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -20,7 +21,7 @@ import pandas as pd
 
 import nextbuy as nb
 
-OWN = ("events.", "customer_ids.", "manifest.json")  # a model from Spark holds no purchases
+OWN = ("events.", "customer_ids.", "manifest.json")  # of purchases, which a model from Spark does not hold
 
 
 def cpu_seconds() -> tuple[float, float]:
@@ -66,7 +67,10 @@ def files(model: nb.NextPurchase) -> dict[str, bytes]:
     """Give what a model has learned, as the files of its bundle."""
     with tempfile.TemporaryDirectory() as place:
         saved = nb.save(model, Path(place) / "model").iterdir()
-        return {one.name: one.read_bytes() for one in saved if not one.name.startswith(OWN)}
+        found = {one.name: one.read_bytes() for one in saved if not one.name.startswith(OWN)}
+    state = json.loads(found.pop("state.json"))
+    del state["dict"]["events"]
+    return found | {"state.json": json.dumps(state).encode()}
 
 
 def sorted_rows(rows: Any) -> pd.DataFrame:
