@@ -40,6 +40,15 @@ def test_public_names_are_documented(name):
     assert any(re.search(rf"\b{name}\b", page.read_text()) for page in [*PAGES, ROOT / "CHANGELOG.md"]), name
 
 
+def test_the_readme_names_every_public_name():
+    """The last table of the README names each public name of each room, and no other."""
+    table = (ROOT / "README.md").read_text().split("## Every public name")[1].split("\n\n")[1]
+    rooms = {"datasets", "evaluate", "plot"}
+    known = {n for n in nb.__all__ if n not in rooms | {"__version__"}}
+    known |= {f"{room}.{n}" for room in rooms for n in getattr(nb, room).__all__} - {"evaluate.backtest"}
+    assert set(re.findall(r"`([\w.]+)`", table)) == known | {"engines.spark.fit", "engines.spark.predict"}
+
+
 def test_documented_problems_are_those_of_the_checks():
     """The table of docs/orders.md names each problem code that the checks can give, and no other."""
     source = "".join(path.read_text() for path in (ROOT / "src/nextbuy/orders").glob("*.py"))
