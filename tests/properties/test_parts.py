@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import nextbuy as nb
 from nextbuy.mining.exposures import count_pairs, from_lines, purchases
@@ -138,3 +139,21 @@ def test_jobs_share_the_orders_and_change_nothing(small_orders, tmp_path, monkey
     pd.testing.assert_frame_equal(rules[1], rules[2])
     assert len(rules[1]) > 10
     assert [f for f in (tmp_path / "temporary").iterdir() if f.name.startswith("nextbuy-")] == []
+
+
+@pytest.mark.parametrize(
+    ("estimator", "estimates"),
+    [
+        (nb.NextPurchase(), "nextbuy.predict.next_purchase.learn"),
+        (nb.SequentialRules(), "nextbuy.mining.sequential.mine"),
+    ],
+)
+def test_one_thread_multiplies_matrices(small_orders, monkeypatch, estimator, estimates):
+    """How many threads share a product shows in its last digits, so that one does it, however many there are."""
+
+    def say(*_, **__):
+        raise InterruptedError({one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"})
+
+    monkeypatch.setattr(estimates, say)
+    with threadpool_limits(2, user_api="blas"), pytest.raises(InterruptedError, match=r"^\{1\}$"):
+        estimator.fit(small_orders)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from nextbuy.mining.exposures import purchases
 from nextbuy.mining.lags import LagCounts, LagTable
@@ -180,7 +181,8 @@ class SequentialRules(Parameters):
         assert log is not None
         events, kept = self._events(log)
         self.item_ids_ = take(log.item_ids, kept)
-        with parted(events, n_jobs=self.n_jobs) as parts:
+        # how many threads share a product shows in its last digits
+        with parted(events, n_jobs=self.n_jobs) as parts, threadpool_limits(1, user_api="blas"):
             self.mined_ = mine(
                 parts,
                 window_days=self.window_days,

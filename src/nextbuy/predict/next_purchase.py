@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
 
 from nextbuy.mining.exposures import Purchases, purchases
 from nextbuy.mining.parameters import check_whole
@@ -164,20 +165,23 @@ class NextPurchase(BaseEstimator):
         self._known_before = self._cut * DAY_US if data.known_before is None else data.known_before
         self.item_ids_, self._labels = data.item_ids, Labels(data.item_ids, item_names, names)
         timelines, progress = data.parts.each(Timeline.of).kept(), Progress(tell, int(data.lines.sum()))
-        self.learned_ = learn(
-            timelines,
-            self._cut,
-            start=data.span.start,
-            n_customers=data.span.n_customers,
-            horizon_days=self.horizon_days,
-            window_days=self.window_days,
-            category=category,
-            durable=durable,
-            substitutes=substitute_groups(data.item_ids, data.catalog),
-            random_state=self.random_state,
-            n_jobs=self.n_jobs,
-            progress=progress,
-        )
+        with threadpool_limits(
+            1, user_api="blas"
+        ):  # how many threads share a product shows in its last digits
+            self.learned_ = learn(
+                timelines,
+                self._cut,
+                start=data.span.start,
+                n_customers=data.span.n_customers,
+                horizon_days=self.horizon_days,
+                window_days=self.window_days,
+                category=category,
+                durable=durable,
+                substitutes=substitute_groups(data.item_ids, data.catalog),
+                random_state=self.random_state,
+                n_jobs=self.n_jobs,
+                progress=progress,
+            )
         progress.begin("who bought what together", growing=CROWD)
         self._crowd = Crowd.of(timelines, self._cut, self.learned_.sources.ease)
         progress.end()
