@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from nextbuy.mining.exposures import Purchases
     from nextbuy.mining.parts import Parts
 
+IDLE_SECONDS = 3_600
+
 
 class Shared:
     """Parts in files of `folder`, counted by `n_jobs` processes; the counts are added in the order of the parts."""
@@ -65,7 +67,9 @@ def spread(calls: Iterable[Callable[[], Any]], *, n_jobs: int) -> Iterator[Any]:
         return (call() for call in calls)
     from joblib import Parallel, delayed  # a fifth of a second, which one process can do without
 
-    found: Iterator[Any] = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(call)() for call in calls)
+    # between two counts a fit may boost for minutes: processes that end meanwhile make joblib warn of a leak
+    pool = Parallel(n_jobs=n_jobs, return_as="generator", idle_worker_timeout=IDLE_SECONDS)
+    found: Iterator[Any] = pool(delayed(call)() for call in calls)
     return found
 
 
