@@ -1,6 +1,7 @@
 """Who ranks better what comes next: the model beside every published baseline, on real histories.
 
     python benchmarks/ranking.py TASK --data data/ [--jobs 1] [--resume kept/] [--few] [--horizon-days N]
+                                 [--dates DATE ...]
 
 Tasks, each with defaults everywhere but the horizon:
 
@@ -56,10 +57,18 @@ def orders_of(name: str, folder: Path) -> nb.Orders:
 
 
 def run(
-    task: str, folder: Path, *, jobs: int, resume: str | None, few: bool, horizon_days: int | None
+    task: str,
+    folder: Path,
+    *,
+    jobs: int,
+    resume: str | None,
+    few: bool,
+    horizon_days: int | None,
+    dates: list[str] | None,
 ) -> nb.evaluate.Report:
     """Backtest the model against all baselines (or the two of the default)."""
     name, horizon, options = TASKS[task]
+    options = options if dates is None else {"cutoffs": dates}
     began = time.perf_counter()
 
     def tell(done: int, total: int, what: str) -> None:
@@ -191,6 +200,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--resume")
     parser.add_argument("--horizon-days", type=int, help="of the model, instead of the task's")
+    parser.add_argument("--dates", nargs="+", help="cut-offs instead of the task's")
     parser.add_argument(
         "--few", action="store_true", help="only popularity and personal frequency beside the model"
     )
@@ -209,6 +219,7 @@ def main() -> None:
         resume=given.resume,
         few=given.few,
         horizon_days=given.horizon_days,
+        dates=given.dates,
     )
     tell(report)
     print(f"\n{time.perf_counter() - began:.0f} s")
