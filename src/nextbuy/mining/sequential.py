@@ -181,7 +181,6 @@ class SequentialRules(Parameters):
         assert log is not None
         events, kept = self._events(log)
         self.item_ids_ = take(log.item_ids, kept)
-        # how many threads share a product shows in its last digits
         with parted(events, n_jobs=self.n_jobs) as parts, threadpool_limits(1, user_api="blas"):
             self.mined_ = mine(
                 parts,

@@ -56,8 +56,8 @@ def blank(text: pa.Array) -> pa.Array:
 
 
 def pieces(column: Column | pa.ChunkedArray) -> Iterator[pa.Array]:
-    """Give a column in pieces; one that is coded is not cut, since each piece would have all its values."""
-    for chunk in column.chunks:
+    """Give a column in pieces, one at least; one that is coded is not cut: each piece would have all its values."""
+    for chunk in column.chunks or [pa.array([], column.type)]:
         if pa.types.is_dictionary(chunk.type):
             yield chunk
             continue

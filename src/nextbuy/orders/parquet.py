@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from nextbuy.orders import scratch
 from nextbuy.orders.arrowtypes import check_codes, usual
 from nextbuy.orders.errors import InputError
+from nextbuy.orders.ids import one_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,8 +95,8 @@ class Parquet:
 
     def stream(self, name: str) -> Column:
         """Give a column to be read piece by piece."""
-        none = usual(pa.chunked_array([], self.schema.types[self.names.index(name)]))
-        return Column(none.type, sum(self.sizes), lambda: self._pieces(name, none.chunk(0)))
+        none = one_array(usual(pa.chunked_array([], self.schema.types[self.names.index(name)])))
+        return Column(none.type, sum(self.sizes), lambda: self._pieces(name, none))
 
     def _pieces(self, name: str, none: pa.Array) -> Iterator[pa.Array]:
         yield none
