@@ -17,6 +17,9 @@ import nextbuy as nb
 from nextbuy.mining import followers
 from nextbuy.mining.pair_table import PairTable
 from nextbuy.orders import scratch
+from nextbuy.predict.candidates import new_candidates
+from nextbuy.predict.examples import BYTES_A_CUSTOMER, examples
+from nextbuy.predict.history import Timeline
 
 ARRAYS = ("customer", "order", "item", "time", "day", "quantity", "price", "customer_hash")
 
@@ -122,6 +125,19 @@ def test_a_model_is_the_same_file_by_file_and_answers_alike(small_world, tempora
         assert len(wanted) > 50
         pd.testing.assert_frame_equal(mine, wanted)
     assert not list(temporary.iterdir())
+
+
+def test_a_rules_promise_counts_without_its_triggers(small_model):
+    """Candidates of some customers at a time keep no triggers; their probabilities are the same to the bit."""
+    learned = small_model.learned_
+    timeline = Timeline.of(small_model._events)
+    whole = new_candidates(timeline.before(small_model._cut), learned.sources)
+    with scratch.bounded(40 * BYTES_A_CUSTOMER):  # 5 customers at a time
+        few = examples(new_candidates, timeline, small_model._cut, learned.sources)
+    assert whole.triggers
+    assert whole.strength.any()
+    assert not few.triggers
+    np.testing.assert_array_equal(learned.new.probability(few), learned.new.probability(whole))
 
 
 def test_no_file_stays_after_an_error(small_world, temporary, monkeypatch):

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 FEWEST_CUSTOMERS = 200  # with orders in the days that judge
 MOST_DAYS = 14
 FAR_BEHIND = 3.0  # standard errors: a head that still holds is replaced once in 700 fits
-OTHER_TIMES = (
-    5.0  # standard errors: ordinary cut-offs differ by 2.9 at most, those before a break by 9 and more
-)
+OTHER_TIMES = 5.0  # standard errors: ordinary cut-offs differ by 2.9 at most, across a break by 9 and more
 PLACES = 10
 LEVEL_DAYS, LASTING = 14, 0.5
 

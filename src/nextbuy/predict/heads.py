@@ -152,7 +152,7 @@ class Head:
         else:
             raw, *learned = self._forests.raw(candidates.features)
             chance = self._at_odds(expit(raw))
-            if candidates.triggers:
+            if candidates.strength.any():  # not: if triggers are at hand; those learned from keep none
                 chance = promised(chance, candidates.strength)
         if self.by_count:
             return deal(customer, chance, by_count(candidates))
