@@ -118,7 +118,9 @@ def test_a_model_is_the_same_file_by_file_and_answers_alike(small_world, tempora
         place = nb.save(model, tmp_path / f"model {most}")
         bundle = {f.name: f.read_bytes() for f in place.iterdir()}
         live = nb.load(place).predict(orders, as_of=orders.end, k=3)
-        found[most] = bundle, model.predict(k=3), live, nb.SequentialRules(fdr=None).fit(orders).rules_
+        links = nb.SequentialRules(fdr=None).fit(orders)
+        assert in_file(links._log.item) == (most is not None)
+        found[most] = bundle, model.predict(k=3), live, links.rules_
     (one, *frames), (other, *others) = found[None], found["1GB"]
     assert one == other
     for mine, wanted in zip(others, frames, strict=True):

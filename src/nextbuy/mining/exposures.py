@@ -231,7 +231,7 @@ def count_pairs(
     Time is linear in the number of pair events (a customer's A before B), memory in the pairs that occur (8 bytes
     each) and in `CHUNK`.
     """
-    from scipy import sparse
+    from nextbuy.mining.followers import by_rows  # scipy takes a tenth of a second
 
     n = events.n_items
     weeks = (events.end - events.start) // WEEK + 2
@@ -249,7 +249,6 @@ def count_pairs(
         in_row[1:] += np.bincount(a, minlength=n)
         columns.add(b)
         counts.add(np.diff(start, append=len(key)))
-    cells = (counts.array(), columns.array(), np.cumsum(in_row))
 
     def by_week(chosen: NDArray, day: NDArray) -> NDArray[np.int32]:
         key = events.item[chosen] * np.int64(weeks) + (day[chosen] - events.start) // WEEK
@@ -267,7 +266,7 @@ def count_pairs(
         arrivals=by_week(np.flatnonzero(late), events.day),
         entered=np.bincount((seen - events.start) // WEEK, minlength=weeks),
         owned=by_week(np.flatnonzero(events.first), events.day),
-        followed=sparse.csr_array(cells, shape=(n, n)),
+        followed=by_rows(counts.array(), columns.array(), np.cumsum(in_row), n),
         lags=lags,
         watches=np.bincount(
             np.minimum(events.end - 1 - events.day[rows], window_days), minlength=window_days + 1

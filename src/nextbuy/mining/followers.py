@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 ENTRIES = 1 << 22  # looked at at once: some 100 MB
 
 
+def by_rows(
+    counts: NDArray, columns: NDArray[np.int32], start: NDArray[np.int64], size: int
+) -> sparse.csr_array:
+    """Give a square table of its rows, without a copy: where rows start in 64 bits, scipy makes columns so wide too."""
+    narrow = start.astype(np.int32) if start[-1] < 1 << 31 else start
+    return sparse.csr_array((counts, columns, narrow), shape=(size, size))
+
+
 def few_rows(table: sparse.csr_array) -> Iterator[tuple[slice, sparse.csr_array]]:
     """Cut a table into rows with about `ENTRIES` entries, one row at least."""
     at, n = 0, table.shape[0]
@@ -40,7 +48,7 @@ def added(one: sparse.csr_array, other: sparse.csr_array) -> sparse.csr_array:
         columns.add(both.indices)
         counts.add(both.data)
         start.append(both.indptr[1:] + start[-1][-1])
-    return sparse.csr_array((counts.array(), columns.array(), np.concatenate(start)), shape=one.shape)
+    return by_rows(counts.array(), columns.array(), np.concatenate(start), one.shape[0])
 
 
 def margins(table: sparse.csr_array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -68,7 +76,7 @@ def turned(table: sparse.csr_array) -> sparse.csr_array:
         place = np.repeat(filled - some.indptr[:-1], many) + np.arange(some.nnz)
         index[place], data[place] = some.indices + rows.start, some.data
         filled += many
-    return sparse.csr_array((data, index, start), shape=(n, n))
+    return by_rows(data, index, start, n)
 
 
 def _below(part: sparse.csr_array, first: int) -> sparse.csr_array:

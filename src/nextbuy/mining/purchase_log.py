@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from nextbuy.orders.lines import mix, sum_by
+from nextbuy.orders import scratch
+from nextbuy.orders.lines import changes, mix, sorted_rows, sum_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,11 +95,10 @@ class PurchaseLog:
 
     def ordered(self) -> Self:
         """Number customers by their first day and items by how often they sell; ties by hashes, at last by id."""
-        by = np.lexsort((self.item, self.day, self.customer))
-        c, d, i = self.customer[by], self.day[by], self.item[by]
-        new = np.ones(len(c), dtype=bool)
-        new[1:] = (c[1:] != c[:-1]) | (d[1:] != d[:-1]) | (i[1:] != i[:-1])
-        c, d, i = c[new], d[new], i[new]
+        by = sorted_rows(self.customer, self.day, self.item)
+        c, d, i = (scratch.taken(column, by) for column in (self.customer, self.day, self.item))
+        new = scratch.marked(changes(c, d, i))
+        c, d, i = (scratch.taken(column, new) for column in (c, d, i))
         first = np.full(self.n_customers, np.iinfo(np.int32).max, np.int32)
         np.minimum.at(first, c, d)
         when = mix(self.customer_hash[c] + mix(d.astype(np.uint64)))
@@ -108,11 +108,12 @@ class PurchaseLog:
         customers = np.lexsort((_rank(self.customer_ids), whose, first))
         items = np.lexsort((_rank(self.item_ids), what, -sold))
         c, i = _inverse(customers)[c], _inverse(items)[i]
-        by = np.lexsort((i, d, c))
+        by = sorted_rows(c, d, i)
+        c, d, i = (scratch.taken(column, by) for column in (c, d, i))
         return type(self)(
-            c[by],
-            d[by],
-            i[by],
+            c,
+            d,
+            i,
             self.customer_hash[customers],
             self.customer_ids.take(pa.array(customers)),
             self.item_ids.take(pa.array(items)),

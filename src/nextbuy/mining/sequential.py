@@ -16,6 +16,7 @@ from nextbuy.mining.parameters import Parameters, check_whole
 from nextbuy.mining.purchase_log import PurchaseLog
 from nextbuy.mining.seasons import seasonal_days
 from nextbuy.mining.shared import parted
+from nextbuy.orders import scratch
 from nextbuy.orders.errors import InputError, nearest
 from nextbuy.orders.frames import take, to_frame, to_table
 from nextbuy.orders.table import check_orders, codes_of
@@ -125,9 +126,7 @@ class SequentialRules(Parameters):
         InputError
             Parameters out of range, unknown ids, no customers, or no orders.
         """
-        self._log = self._read(orders)
-        self.backend_ = orders.backend
-        return self._mine()
+        return self._learn(orders)
 
     def update(self, orders: Orders) -> Self:
         """Add more orders; the result is the same, to the bit, as one fit on all of them.
@@ -150,14 +149,11 @@ class SequentialRules(Parameters):
         InputError
             When this model was stored without its purchases.
         """
-        kept = self._kept()
-        self._log = kept + self._read(orders)
-        return self._mine()
+        return self._learn(orders, self._kept())
 
     def merge(self, other: SequentialRules) -> Self:
         """Add what another one was fitted on: fits of parts, put together, equal one fit on the whole."""
-        self._log = self._kept() + other._kept()
-        return self._mine()
+        return self._mine(self._kept() + other._kept())
 
     def _kept(self) -> PurchaseLog:
         self._fitted()
@@ -168,17 +164,20 @@ class SequentialRules(Parameters):
             )
         return self._log
 
-    def _read(self, orders: Orders) -> PurchaseLog:
+    def _learn(self, orders: Orders, kept: PurchaseLog | None = None) -> Self:
         self._check(orders)
-        return PurchaseLog.of(orders.level(self.level))
+        with scratch.bounded(orders.max_memory):
+            log = PurchaseLog.of(orders.level(self.level))
+            if kept is None:
+                self.backend_ = orders.backend
+            return self._mine(log if kept is None else kept + log)
 
     def _events(self, log: PurchaseLog) -> tuple[Purchases, NDArray[np.int64]]:
         # a log has the arrays of orders that purchases() looks at
         return frequent(purchases(cast("Orders", log)), self.min_followed)
 
-    def _mine(self) -> Self:
-        log = self._log
-        assert log is not None
+    def _mine(self, log: PurchaseLog) -> Self:
+        self._log = log
         events, kept = self._events(log)
         self.item_ids_ = take(log.item_ids, kept)
         with parted(events, n_jobs=self.n_jobs) as parts, threadpool_limits(1, user_api="blas"):
@@ -266,9 +265,8 @@ class SequentialRules(Parameters):
     def _where(self, side: str, item: Any, k: int) -> Any:
         self._fitted()
         code = self._code(item)
-        follows = ~self.mined_.columns["substitute"]
-        rows = np.flatnonzero((getattr(self.mined_, side) == code) & follows)[:k]
-        return to_frame(to_table(self._columns()).take(pa.array(rows)), self.backend_)
+        rows = (getattr(self.mined_, side) == code) & ~self.mined_.columns["substitute"]
+        return to_frame(to_table(self._columns()).take(pa.array(np.flatnonzero(rows)[:k])), self.backend_)
 
     def _code(self, item: Any) -> int:
         ids = self.item_ids_

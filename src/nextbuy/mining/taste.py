@@ -13,13 +13,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
+from nextbuy.mining.followers import by_rows
 from nextbuy.mining.pair_table import Taste
 from nextbuy.orders import scratch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from nextbuy.mining.pair_table import PairTable
 
@@ -63,7 +64,7 @@ def taste(pairs: PairTable, row: NDArray, column: NDArray, *, out: NDArray[np.bo
         energy += 2 * float((residual**2).sum() - (smooth**2).sum())
         more[part] = residual + smooth
     start = np.searchsorted(pairs.low, np.arange(n + 1))
-    upper = sparse.csr_array((more, pairs.high, start), shape=(n, n))
+    upper = by_rows(more, pairs.high, start, n)
     values, vectors = _eigen(upper, left.astype(np.float32), right.astype(np.float32), own.astype(np.float32))
     kept, edge = np.zeros(len(values), dtype=bool), 0.0
     for _ in range(10):  # what is kept is no noise: without it the edge lies lower
