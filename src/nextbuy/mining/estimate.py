@@ -139,13 +139,13 @@ def estimate(pairs: PairTable, *, rounds: int = 3, known: Taste | None = None) -
     null is that of both orders together, without pairs of which one order stands out.
     """
     likes = known
-    ratio = None if likes is None else likes.bounded(pairs.low, pairs.high)
+    ratio = None if likes is None else pairs.tasted(likes)
     none = np.zeros(len(pairs.low), dtype=bool)
     row, column, out = np.ones(pairs.n), np.ones(pairs.n), (none, none)
     for turn in range(rounds):
         if likes is None and turn:
             likes = taste(pairs, row, column, out=out[0] | out[1])
-            ratio = likes.bounded(pairs.low, pairs.high)
+            ratio = pairs.tasted(likes)
         row, column = null.rake(pairs.product(likes, ratio, out), *_margins(pairs, out))
         prior = null.fit_prior(null.squash(_alike(pairs, row, column, likes, ratio, out[0] | out[1])))
         made = Estimate(pairs, row, column, likes, ratio, prior)

@@ -75,7 +75,7 @@ class Purchases(Whole):
         high = min(high, self.n_customers)
         if (low, high) == (0, self.n_customers):
             return self
-        rows = slice(*np.searchsorted(self.customer, (low, high)))
+        rows = slice(*np.searchsorted(self.customer, np.array((low, high), np.int32)))
         mine = self.where(rows)
         return replace(mine, customer=mine.customer - np.int32(low), n_customers=max(high - low, 0))
 

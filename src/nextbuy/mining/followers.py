@@ -18,11 +18,11 @@ ENTRIES = 1 << 22  # looked at at once: some 100 MB
 
 
 def by_rows(
-    counts: NDArray, columns: NDArray[np.int32], start: NDArray[np.int64], size: int
+    cells: NDArray, columns: NDArray[np.int32], start: NDArray[np.int64], size: int
 ) -> sparse.csr_array:
-    """Give a square table of its rows, without a copy: where rows start in 64 bits, scipy makes columns so wide too."""
+    """Give a table of `size` columns without a copy: where rows start in 64 bits, scipy makes columns so wide too."""
     narrow = start.astype(np.int32) if start[-1] < 1 << 31 else start
-    return sparse.csr_array((counts, columns, narrow), shape=(size, size))
+    return sparse.csr_array((cells, columns, narrow), shape=(len(start) - 1, size))
 
 
 def few_rows(table: sparse.csr_array) -> Iterator[tuple[slice, sparse.csr_array]]:

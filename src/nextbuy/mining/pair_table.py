@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from nextbuy.mining.exposures import Occurrence, PairCounts
 
 BLOCK = 1 << 22  # cells of the table of all pairs looked at at once: some 100 MB
+CELLS = 40  # of a product of thin tables cost as much as one cell by itself
 SAMPLE = 1 << 24  # cells looked at to see what is expected of pairs that do not occur: all up to 4,000 items
 LEAST, LARGEST = 0.1, 10.0  # the ratio is a sum, not a product: it must stay positive
 
@@ -37,9 +38,9 @@ class Taste(NamedTuple):
     factor: NDArray[np.float32]
     weight: NDArray[np.float32]
 
-    def among(self, rows: NDArray | slice) -> NDArray[np.float32]:
-        """Give the ratio of some items (rows) and all others."""
-        ratio = (self.factor[rows] * self.weight) @ self.factor.T
+    def among(self, rows: NDArray | slice, first: int = 0) -> NDArray[np.float32]:
+        """Give the ratio of some items (rows) and all others, or those from `first` on."""
+        ratio = (self.factor[rows] * self.weight) @ self.factor[first:].T
         ratio += np.float32(1)
         return np.asarray(np.clip(ratio, LEAST, LARGEST, out=ratio), np.float32)
 
@@ -125,6 +126,12 @@ class PairTable:
         """How many items."""
         return len(self.ends)
 
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """Where the pairs of each `low` begin, and the end."""
+        # numbers of 64 bits would be looked for in a copy of as many bits
+        return np.searchsorted(self.low, np.arange(self.n + 1, dtype=np.int32))
+
     def calendar(self, a: NDArray, b: NDArray) -> NDArray[np.float64]:
         """What the calendar expects of chosen ordered pairs."""
         parts = [np.zeros(0)]
@@ -137,7 +144,7 @@ class PairTable:
         """Mark ordered pairs that occur: those that run from low to high, and the others."""
         made = np.zeros(len(self.low), dtype=bool), np.zeros(len(self.low), dtype=bool)
         low, high = np.minimum(a, b), np.maximum(a, b)
-        at, end = np.searchsorted(self.low, low), np.searchsorted(self.low, low, "right")
+        at, end = self.starts[low], self.starts[low + 1]
         while (end - at > 1).any():  # bisection among the pairs of each `low`
             middle = (at + end) // 2
             after = self.high[np.minimum(middle, len(self.high) - 1)] > high
@@ -148,6 +155,19 @@ class PairTable:
         made[0][at[a < b]] = True
         made[1][at[a > b]] = True
         return made
+
+    def tasted(self, taste: Taste) -> NDArray[np.float32]:
+        """Give the ratio of taste of all pairs of the table."""
+        ratio = scratch.empty(len(self.low), np.float32)
+        step = max(BLOCK // max(self.n, 1), 1)
+        for at in range(0, self.n, step):
+            some = slice(*self.starts[[at, min(at + step, self.n)]])
+            low, high = self.low[some], self.high[some]
+            if len(low) * CELLS > step * (self.n - at):
+                ratio[some] = taste.among(slice(at, at + step), at)[low - at, high - at]
+            else:
+                ratio[some] = taste.bounded(low, high)
+        return ratio
 
     def slices(self) -> Iterator[slice]:
         """Cut the table into parts that fit into memory with a few columns more."""

@@ -63,8 +63,7 @@ def taste(pairs: PairTable, row: NDArray, column: NDArray, *, out: NDArray[np.bo
         residual[out[part]] = 0.0
         energy += 2 * float((residual**2).sum() - (smooth**2).sum())
         more[part] = residual + smooth
-    start = np.searchsorted(pairs.low, np.arange(n + 1))
-    upper = by_rows(more, pairs.high, start, n)
+    upper = by_rows(more, pairs.high, pairs.starts, n)
     values, vectors = _eigen(upper, left.astype(np.float32), right.astype(np.float32), own.astype(np.float32))
     kept, edge = np.zeros(len(values), dtype=bool), 0.0
     for _ in range(10):  # what is kept is no noise: without it the edge lies lower

@@ -148,8 +148,10 @@ class Orders:
         self.order_ids = order_ids.take(pa.array(coded.orders))
         self.item_ids = item_ids.take(pa.array(coded.items))
         self.customer_hash = coded.customer_hash
-        self.customer_offsets = np.searchsorted(self.customer, np.arange(len(self.customer_ids) + 1))
-        self.order_offsets = np.searchsorted(self.order, np.arange(len(self.order_ids) + 1))
+        self.customer_offsets = np.searchsorted(
+            self.customer, np.arange(len(self.customer_ids) + 1, dtype=np.int32)
+        )
+        self.order_offsets = np.searchsorted(self.order, np.arange(len(self.order_ids) + 1, dtype=np.int32))
         self.catalog, self.backend, self.has_customers = catalog, backend, has_customers
         self.known_before = known_before
 

@@ -89,16 +89,15 @@ class Ease:
             The customers of the block, their pairs in `history`, and (customers, items).
         """
         h = history
-        offsets = np.searchsorted(h.customer, np.arange(h.n_customers + 1))
         if h.n_customers == 1:  # scipy takes longer to prepare the product than to make it
             yield slice(0, 1), slice(0, len(h)), self._of_one(h.item, weight)
             return
-        x = sparse.csr_array((weight, h.item, offsets), shape=(h.n_customers, h.n_items))
+        x = h.matrix(weight)
         some = scratch.fitting(BLOCK, 32 * max(h.n_items, 1))
         for start in range(0, h.n_customers, some):
             stop = min(start + some, h.n_customers)
             made = (x[start:stop] @ self.weights).toarray()
-            yield slice(start, stop), slice(offsets[start], offsets[stop]), made
+            yield slice(start, stop), slice(*h.offsets[[start, stop]]), made
 
     def _of_one(self, item: NDArray, weight: NDArray[np.float32]) -> NDArray[np.float32]:
         """Score all items for one customer; the sums are made in the order in which the product makes them."""
@@ -123,7 +122,7 @@ class Ease:
             rows = slice(*np.searchsorted(customer, (start, start + BLOCK)))
             if rows.start == rows.stop:
                 continue
-            own = slice(*np.searchsorted(h.customer, (start, start + BLOCK)))
+            own = slice(*h.offsets[[start, min(start + BLOCK, h.n_customers)]])
             owned = np.zeros((min(BLOCK, h.n_customers - start), h.n_items), np.float32)
             owned[h.customer[own] - start, h.item[own]] = weight[own]
             entry, many = _entries(self.by_scored, item[rows])
@@ -172,5 +171,4 @@ def _count_gram(timeline: Timeline, *, cut: int, items: NDArray[np.int64]) -> sp
     history = timeline.before(cut)
     weight = in_grains(np.minimum(history.decayed(HALF_LIFE_DAYS), 1.0), COARSE)
     x = history.matrix(weight).tocsc()[:, items]
-    x = sparse.csc_array((x.data, *(a.astype(np.int32) for a in (x.indices, x.indptr))), shape=x.shape)
     return sparse.csc_array(sparse.triu(x.T @ x, format="csc"))

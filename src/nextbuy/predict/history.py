@@ -7,14 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 
+from nextbuy.mining.followers import by_rows
 from nextbuy.mining.parts import Whole
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.lines import changes, sorted_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from scipy import sparse
 
     from nextbuy.mining.exposures import Purchases
 
@@ -111,10 +112,15 @@ class History:
         """Each customer's activity."""
         return Customers.of(self)
 
-    def matrix(self, weight: NDArray[np.float64]) -> sparse.csr_array:
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where each customer's pairs begin, and the end."""
+        # numbers of 64 bits would be looked for in a copy of as many bits
+        return np.searchsorted(self.customer, np.arange(self.n_customers + 1, dtype=np.int32))
+
+    def matrix(self, weight: NDArray[np.floating]) -> sparse.csr_array:
         """Customers by items, sparse, holding `weight` of each pair."""
-        offsets = np.searchsorted(self.customer, np.arange(self.n_customers + 1))
-        return sparse.csr_array((weight, self.item, offsets), shape=(self.n_customers, self.n_items))
+        return by_rows(weight, self.item, self.offsets, self.n_items)
 
     def bought_by(self, days: int, *, until: int | None = None) -> NDArray[np.int64]:
         """How many customers bought each item in the last `days` before `until` (default: the cut)."""
