@@ -142,7 +142,9 @@ class PairTable:
 
     def marks(self, a: NDArray, b: NDArray) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Mark ordered pairs that occur: those that run from low to high, and the others."""
-        made = np.zeros(len(self.low), dtype=bool), np.zeros(len(self.low), dtype=bool)
+        made = scratch.empty(len(self.low), np.bool_), scratch.empty(len(self.low), np.bool_)
+        for some in made:
+            some[:] = False
         low, high = np.minimum(a, b), np.maximum(a, b)
         at, end = self.starts[low], self.starts[low + 1]
         while (end - at > 1).any():  # bisection among the pairs of each `low`
@@ -197,13 +199,10 @@ class PairTable:
             (self.ahead, out[0], self.low, self.high),
             (self.behind, out[1], self.high, self.low),
         ):
-            kept = ~left_out
-            if taste is None or ratio is None:
-                at = np.flatnonzero(left_out)
-                value = base[at].astype(np.float64)
-            else:
-                at = np.flatnonzero(left_out | (ratio == LEAST) | (ratio == LARGEST))
-                value = base[at] * (taste.unbounded(a[at], b[at]) - ratio[at] * kept[at])
+            at = self._changed(left_out, ratio)
+            value = base[at].astype(np.float64)
+            if taste is not None and ratio is not None:
+                value = base[at] * (taste.unbounded(a[at], b[at]) - ratio[at] * ~left_out[at])
             row.append(a[at])
             column.append(b[at])
             much.append(value)
@@ -224,6 +223,16 @@ class PairTable:
             rmatvec=lambda x: times(self.hazard, self.ends, x, back),
             dtype=np.float64,
         )
+
+    def _changed(self, left_out: NDArray[np.bool_], ratio: NDArray[np.float32] | None) -> NDArray[np.int64]:
+        """Give the pairs that are left out or whose ratio is cut to its bounds."""
+        found = [np.zeros(0, np.int64)]
+        for part in self.slices():
+            odd = left_out[part]
+            if ratio is not None:
+                odd = odd | (ratio[part] == LEAST) | (ratio[part] == LARGEST)
+            found.append(part.start + np.flatnonzero(odd))
+        return np.concatenate(found)
 
     @cached_property
     def sample(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
