@@ -8,6 +8,7 @@ from nextbuy.mining import estimate as module
 from nextbuy.mining import links, null
 from nextbuy.mining.estimate import estimate
 from nextbuy.mining.exposures import from_lines
+from nextbuy.mining.followers import by_rows
 from nextbuy.mining.pair_table import LARGEST, LEAST, PairTable, Taste
 
 
@@ -64,6 +65,26 @@ def test_products_are_those_of_the_square_table(tasted):
     made, x = pairs.product(taste, ratio, out), np.random.default_rng(3).random(pairs.n)
     np.testing.assert_allclose(made @ x, table @ x, rtol=1e-5)
     np.testing.assert_allclose(made.T @ x, x @ table, rtol=1e-5)
+
+
+@pytest.mark.parametrize("cells", [1e-9, 40, 1e9])
+def test_ratios_of_taste_are_those_of_the_square_table(cells, monkeypatch):
+    """By blocks of the table or pair by pair, whichever costs less, the ratios are the products of the factors."""
+    monkeypatch.setattr("nextbuy.mining.pair_table.CELLS", cells)
+    monkeypatch.setattr("nextbuy.mining.pair_table.BLOCK", 280)  # seven items at once
+    *_, pairs = make_pairs()
+    taste = make_taste(pairs.n)
+    whole = np.clip(1 + (taste.factor * taste.weight) @ taste.factor.T, LEAST, LARGEST)
+    np.testing.assert_allclose(pairs.tasted(taste), whole[pairs.low, pairs.high], rtol=1e-5)
+
+
+def test_large_tables_are_not_copied():
+    """A sparse table of given rows has the given arrays, not wider copies of them."""
+    cells, columns = np.array([3, 1, 2], np.int32), np.array([1, 2, 0], np.int32)
+    table = by_rows(cells, columns, np.array([0, 2, 2, 3]), 4)
+    np.testing.assert_array_equal(table.toarray(), [[0, 3, 1, 0], [0, 0, 0, 0], [2, 0, 0, 0]])
+    assert np.shares_memory(table.data, cells)
+    assert np.shares_memory(table.indices, columns)
 
 
 @pytest.mark.parametrize("sample", [1 << 24, 400])
