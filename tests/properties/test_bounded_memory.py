@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from scipy import sparse
 import nextbuy as nb
 from nextbuy.mining import followers
 from nextbuy.mining.pair_table import PairTable
+from nextbuy.mining.shared import spread
 from nextbuy.orders import scratch
 from nextbuy.predict.candidates import new_candidates
 from nextbuy.predict.examples import BYTES_A_CUSTOMER, examples
@@ -140,6 +142,15 @@ def test_a_rules_promise_counts_without_its_triggers(small_model):
     assert whole.strength.any()
     assert not few.triggers
     np.testing.assert_array_equal(learned.new.probability(few), learned.new.probability(whole))
+
+
+def test_other_processes_keep_to_the_bound_too():
+    """What is called in a process of its own runs under the bound of its caller, and the result is the same."""
+    with scratch.bounded(7_000_000):
+        assert list(spread([scratch.bound, scratch.bound], n_jobs=2)) == [7_000_000] * 2
+        made = next(spread([partial(scratch.empty, 1 << 20, np.int32)], n_jobs=2))
+    assert made.shape == (1 << 20,)
+    assert list(spread([scratch.bound], n_jobs=2)) == [None]
 
 
 def test_no_file_stays_after_an_error(small_world, temporary, monkeypatch):

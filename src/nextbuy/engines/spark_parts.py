@@ -16,7 +16,16 @@ from nextbuy.mining.exposures import Purchases, from_lines
 from nextbuy.orders import read_orders
 from nextbuy.orders.errors import InputError
 from nextbuy.orders.frames import DAY_US
-from nextbuy.orders.lines import in_customer_order, in_item_order, mix, own_hash, paid_hash, sum_by, tie_hash
+from nextbuy.orders.lines import (
+    id_rank,
+    in_customer_order,
+    in_item_order,
+    mix,
+    own_hash,
+    paid_hash,
+    sum_by,
+    tie_hash,
+)
 from nextbuy.orders.table import to_us
 from nextbuy.predict.training import TrainingData
 
@@ -141,9 +150,11 @@ def _read(
     if not streams:
         return
     lines = pa.concat_tables(streams)
-    customer = pc.fill_null(lines[given["customer"]].combine_chunks().dictionary_encode().indices, 0)
+    customer = lines[given["customer"]].combine_chunks().dictionary_encode()
     many = -(-len(lines) // most)
-    group = np.asarray(customer) % many
+    # by the ids alone: a partition that is made again, after a worker died, may bring its rows in another order
+    of_id = np.append(id_rank(customer.dictionary) % many, 0)
+    group = of_id[np.asarray(pc.fill_null(customer.indices, len(customer.dictionary)))]
     for number in range(many):
         orders = read_orders(lines.filter(pa.array(group == number)), **given, timezone=timezone)
         if known_before is not None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from nextbuy.orders import scratch
-from nextbuy.orders.lines import changes, mix, sorted_rows, sum_by
+from nextbuy.orders.lines import changes, id_rank, mix, sorted_rows, sum_by
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,8 +105,8 @@ class PurchaseLog:
         sold = np.bincount(i, minlength=self.n_items)
         what = sum_by(i, when, self.n_items)
         whose = sum_by(c, mix(what[i] + when), self.n_customers)
-        customers = np.lexsort((_rank(self.customer_ids), whose, first))
-        items = np.lexsort((_rank(self.item_ids), what, -sold))
+        customers = np.lexsort((id_rank(self.customer_ids), whose, first))
+        items = np.lexsort((id_rank(self.item_ids), what, -sold))
         c, i = _inverse(customers)[c], _inverse(items)[i]
         by = sorted_rows(c, d, i)
         c, d, i = (scratch.taken(column, by) for column in (c, d, i))
@@ -149,12 +149,6 @@ def _coalesce(own: pa.Array, other: pa.Array, place: NDArray[np.int32], size: in
     back[place] = np.arange(len(place))
     found = other.take(pa.array(back, mask=back < 0))
     return pc.coalesce(pa.concat_arrays([own, pa.nulls(size - len(own), pa.string())]), found)
-
-
-def _rank(ids: pa.Array) -> NDArray[np.int64]:
-    rank = np.empty(len(ids), np.int64)
-    rank[pc.array_sort_indices(ids).to_numpy()] = np.arange(len(ids))
-    return rank
 
 
 def _inverse(order: NDArray[np.int64]) -> NDArray[np.int32]:

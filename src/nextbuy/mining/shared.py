@@ -69,8 +69,14 @@ def spread(calls: Iterable[Callable[[], Any]], *, n_jobs: int) -> Iterator[Any]:
 
     # between two counts a fit may boost for minutes: processes that end meanwhile make joblib warn of a leak
     pool = Parallel(n_jobs=n_jobs, return_as="generator", idle_worker_timeout=IDLE_SECONDS)
-    found: Iterator[Any] = pool(delayed(call)() for call in calls)
+    found: Iterator[Any] = pool(delayed(_bounded)(call, scratch.bound()) for call in calls)
     return found
+
+
+def _bounded(call: Callable[[], Any], bound: int | None) -> Any:
+    """Call in a process that knows nothing of its caller's bound."""
+    with scratch.bounded(bound):
+        return call()
 
 
 def store(record: Any, *, folder: Path) -> Any:

@@ -168,7 +168,8 @@ def highest_first(
     return sorted_rows(group, rounded, -value, *ties, np.arange(len(group)))
 
 
-def _id_rank(ids: pa.Array) -> NDArray[np.int64]:
+def id_rank(ids: pa.Array) -> NDArray[np.int64]:
+    """Give the place of each id among all of them in rising order."""
     import pyarrow.compute as pc  # takes 40 ms, which mining lists of baskets can do without
 
     rank = np.empty(len(ids), np.int64)
@@ -211,12 +212,12 @@ def tie_hash(
 
 def in_item_order(count: NDArray[np.int64], tie: NDArray[np.uint64], ids: pa.Array) -> NDArray[np.int64]:
     """List items by how many lines they have, most first; ties by hash, at last by id. Those without any fall away."""
-    return np.lexsort((_id_rank(ids), tie, -count))[: int((count > 0).sum())]
+    return np.lexsort((id_rank(ids), tie, -count))[: int((count > 0).sum())]
 
 
 def in_customer_order(first: NDArray[np.int64], tie: NDArray[np.uint64], ids: pa.Array) -> NDArray[np.int64]:
     """List customers by their first moment; ties by hash, at last by id. Those without one (the largest) fall away."""
-    return np.lexsort((_id_rank(ids), tie, first))[: int((first < np.iinfo(np.int64).max).sum())]
+    return np.lexsort((id_rank(ids), tie, first))[: int((first < np.iinfo(np.int64).max).sum())]
 
 
 def canonical(lines: Lines, time: int | None, customer_ids: pa.Array, item_ids: pa.Array) -> Coded:
