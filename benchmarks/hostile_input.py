@@ -1,6 +1,6 @@
 """Input that nobody would write: order files, frames, command lines, policies and stored models.
 
-    python benchmarks/hostile_input.py [csv parquet frames commands policies bundles] [--cases 1000] [--seed 1]
+    python benchmarks/hostile_input.py [csv parquet frames several commands policies bundles] [--cases 1000] [--seed 1]
     python benchmarks/hostile_input.py csv --engine atheris --cases 100000      # pip install atheris
 
 What must hold for each case: a result, or an InputError or BundleError with a message; no other exception, no crash,
@@ -35,12 +35,13 @@ def targets() -> dict[str, Any]:
     """Give the targets by name."""
     from hostile.bundles import Bundles
     from hostile.commands import Commands, Policies
-    from hostile.sources import Csv, Frames, Parquet
+    from hostile.sources import Csv, Frames, Parquet, Several
 
     return {
         "csv": Csv,
         "parquet": Parquet,
         "frames": Frames,
+        "several": Several,
         "commands": Commands,
         "policies": Policies,
         "bundles": Bundles,

@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import io
 import random
-import warnings
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -15,14 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import nextbuy as nb
-from hostile.guard import Broken, told, watched
 from hostile.mutate import mutated
+from hostile.reading import read
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HEADER = "customer_id,order_id,timestamp,item_id,quantity,price\n"
+NAMES = ("customer_id", "order_id", "timestamp", "item_id", "quantity", "price")
+HEADER = ",".join(NAMES) + "\n"
 LINES = [
     f"C-{k % 3},{1000 + k // 2},2026-0{1 + k % 9}-1{k % 9} 10:0{k % 10}:00,I-{k % 4},{1 + k % 3},{k}.5\n"
     for k in range(12)
@@ -49,31 +48,6 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
-def checked(orders: nb.Orders) -> str:
-    """Ask the orders for what every job asks, and compare their ledger."""
-    ledger = orders.ledger
-    if ledger["read"] != ledger["kept"] + ledger["merged"] + ledger["set_aside"]:
-        raise Broken(f"the ledger does not add up: {ledger}")
-    repr(orders)
-    orders.problem_table.to_pylist()
-    if len(orders) and not (np.isfinite(orders.quantity).all() and (np.diff(orders.customer) >= 0).all()):
-        raise Broken("lines that are not sorted or not finite")
-    return "read"
-
-
-def read(source: Any, place: Path, **options: Any) -> str:
-    """Read orders; give "read" or "refused"."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            with watched(place, "/usr/share/zoneinfo"):
-                return checked(nb.read_orders(source, **options))
-        except Broken:
-            raise
-        except Exception as error:  # noqa: BLE001 - that is the question
-            return told(error, [nb.InputError])
-
-
 class Csv:
     """Bytes of a text file."""
 
@@ -94,15 +68,17 @@ class Csv:
         path = self.place / ("orders.csv.gz" if kind == 0 else "orders.tsv" if kind == 1 else "orders.csv")
         # now and then what is unpacked is whole, else what is packed is broken
         path.write_bytes(gzip.compress(body, 1) if kind == 0 and len(body) % 2 else body)
-        return read(path, self.place, **options)
+        # some bytes at once, so that a file of this size is one of several pieces
+        small = {"csv_block": 400} if kind % 4 == 2 else {}
+        return read(path, self.place, **small, **options)
 
 
-def table(draw: random.Random) -> pa.Table:
+def table(draw: random.Random, names: list[str] | None = None) -> pa.Table:
     """Give a table that means orders but is made of odd types."""
-    rows = draw.choice((0, 1, 2, 5, 9))
-    names = draw.choice(
+    rows = draw.choice((0, 1, 2, 5, 9, 40))
+    names = names or draw.choice(
         (
-            ["customer_id", "order_id", "timestamp", "item_id", "quantity", "price"],
+            [*NAMES],
             ["customer_id", "timestamp", "item_id"],
             ["order_id", "timestamp", "item_id", "quantity"],
             ["customer_id", "timestamp", "item_id", "item_id"],
@@ -225,13 +201,13 @@ class Parquet:
         self.seeds = tuple(self.file(draw) for _ in range(60))
 
     @staticmethod
-    def file(draw: random.Random) -> bytes:
+    def file(draw: random.Random, names: list[str] | None = None) -> bytes:
         """Give a whole file of odd types; types that Parquet does not know fall away."""
         while True:
             sink = io.BytesIO()
             try:
                 pq.write_table(
-                    table(draw),
+                    table(draw, names),
                     sink,
                     compression=draw.choice(("none", "snappy", "zstd")),
                     use_dictionary=draw.random() < 0.5,
@@ -294,3 +270,31 @@ class Frames:
                 raise
             return "not made"
         return read(made, self.place, **draw.choice(OPTIONS))
+
+
+class Several:
+    """Two or three files of text and Parquet read as one: columns in pieces of different types."""
+
+    seeds = (bytes(range(64)), b"several")
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+
+    def case(self, draw: random.Random) -> bytes:
+        """Give what the files are drawn from."""
+        return draw.randbytes(8)
+
+    def run(self, content: bytes) -> str:
+        """Make the files and read them."""
+        draw = random.Random(content)  # noqa: S311 - no secret
+        paths = []
+        for number in range(draw.choice((2, 2, 3))):
+            if draw.random() < 0.5:
+                path, body = self.place / f"{number}.csv", draw.choice((CSVS[0], CSVS[1], CSVS[3], CSVS[6]))
+                if draw.random() < 0.3:
+                    body = mutated(body, draw, others=CSVS)
+            else:
+                path, body = self.place / f"{number}.parquet", Parquet.file(draw, [*NAMES])
+            path.write_bytes(body)
+            paths.append(path)
+        return read(paths, self.place, **draw.choice(OPTIONS))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _DELIMITERS = ",;\t|"
 _BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 _HEAD_BYTES = 1 << 16
+BLOCK = 1 << 22  # bytes parsed at once; no line can be longer
 
 
 @dataclass(eq=False)
@@ -149,14 +150,22 @@ def _read(path: Path, codec: str, delimiter: str) -> Delimited:
 
 
 def _check_text(path: Path, codec: str) -> None:
-    """Raise UnicodeDecodeError where a file is not UTF-8 all through; other codecs are read through Python's own."""
+    """Raise UnicodeError with the line where a file is not UTF-8; other codecs are read through Python's own."""
     if codec not in {"utf-8", "utf-8-sig"}:
         return
-    decoder = codecs.getincrementaldecoder("utf-8")()
+    decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
     with pa.input_stream(str(path), compression="detect") as stream:
-        while chunk := stream.read(1 << 20):
-            decoder.decode(chunk)
-    decoder.decode(b"", final=True)
+        while True:
+            chunk = stream.read(1 << 20)
+            try:
+                decoder.decode(chunk, final=not chunk)
+            except UnicodeDecodeError as error:
+                line += error.object.count(b"\n", 0, error.start)
+                byte = error.object[error.start]
+                raise UnicodeError(f"line {line} is not UTF-8: byte 0x{byte:02x}, {error.reason}") from error
+            line += chunk.count(b"\n")
+            if not chunk:
+                return
 
 
 def _breaks(table: pa.Table) -> bool:
@@ -190,7 +199,7 @@ def _arrow(
                 arrow_csv.ReadOptions(
                     encoding="utf-8" if codec == "utf-8-sig" else codec,
                     use_threads=threads,
-                    block_size=1 << 22,
+                    block_size=BLOCK,
                 ),
                 arrow_csv.ParseOptions(
                     delimiter=delimiter,
@@ -211,6 +220,7 @@ def _arrow(
         text = str(error)
         # a line of the file may stand in the message of a parse error
         if not text.startswith("CSV parse error") and ("UTF8" in text or "utf-" in text.lower()):
+            _check_text(path, codec)  # says the line
             raise
         if "mpty CSV" in text:
             raise InputError(f"{path.name} is empty. Give a file with a header line.") from error

@@ -105,6 +105,7 @@ def read_times(
     known &= (us >= _FIRST) & (us <= _LAST)
     if timezone.upper() != "UTC":
         _to_utc(out, naive & known, timezone)
+        known &= (us >= _FIRST) & (us <= _LAST)
     return out
 
 
