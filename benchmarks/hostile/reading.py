@@ -65,10 +65,14 @@ def outcome(source: Any, place: Path, options: dict[str, Any]) -> dict[str, Any]
 
 @contextmanager
 def tiny(place: Path) -> Iterator[None]:
-    """Keep every array in a file in `place`, look at three rows at a time and sort the lines of few customers at once."""
+    """Keep every array in a file in `place`, look at three rows at once and sort the lines of few customers at once."""
     before, tempfile.tempdir = tempfile.tempdir, str(place)
     try:
-        with patch.object(scratch, "SMALL", 1), patch.object(scratch, "BLOCK", 3), patch.object(lines, "BLOCK", 4):
+        with (
+            patch.object(scratch, "SMALL", 1),
+            patch.object(scratch, "BLOCK", 3),
+            patch.object(lines, "BLOCK", 4),
+        ):
             yield
     finally:
         tempfile.tempdir = before

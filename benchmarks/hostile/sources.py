@@ -67,7 +67,10 @@ class Csv:
         body = content[2:]
         path = self.place / ("orders.csv.gz" if kind == 0 else "orders.tsv" if kind == 1 else "orders.csv")
         # now and then what is unpacked is whole, else what is packed is broken
-        path.write_bytes(gzip.compress(body, 1) if kind == 0 and len(body) % 2 else body)
+        if kind == 0 and len(body) % 2:
+            body = gzip.compress(body * (1, 200)[len(body) % 4 // 2], 1)
+            body = body[: -len(body) // 3] if len(body) % 8 == 1 else body
+        path.write_bytes(body)
         # some bytes at once, so that a file of this size is one of several pieces
         small = {"csv_block": 400} if kind % 4 == 2 else {}
         return read(path, self.place, **small, **options)

@@ -38,6 +38,35 @@ def test_foreign_column_names_are_answered_with_options(nextbuy, shop):
     assert "read_orders" not in err
 
 
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--max-memory", "10XB"], 2, "Try --max-memory 2GB."),
+        (["--max-memory", "2"], 2, "Try --max-memory 2GB."),
+        (["--timezone", "Mars/Phobos"], 3, "Try --timezone Europe/Berlin."),
+        (["--encoding", "klingon"], 3, "Leave --encoding out to have it detected, or try --encoding cp1252."),
+        (["--time-format", "%Q"], 3, "Try --time-format '%Y-%m-%d %H:%M:%S'."),
+        (["--catalog", "nowhere.csv"], 3, "globs are written 'orders/*.csv'."),
+        (["--price", "nobody"], 3, "--price UnitPrice."),
+    ],
+)
+def test_advice_is_given_in_options(nextbuy, names, shop, options, code, said):
+    """What to do about a wrong option is said as it is typed here, not as it is called in Python."""
+    found, out, err = nextbuy("check", shop / "raw.csv", *names[:-2], *options)
+    assert (found, out) == (code, "")
+    assert err.rstrip("\n").endswith(said)
+    assert "=" not in err
+
+
+def test_changes_are_given_in_options(nextbuy, names, shop):
+    """How to have a problem otherwise is said in options; what only Python can do is left out."""
+    _, found, _ = nextbuy("check", shop / "raw.csv", *names, "--json")
+    assert found["problems"][0]["change"] == "fill CustomerID in the source"
+    _, found, _ = nextbuy("check", shop / "raw.csv", *names[4:], "--customer", "CustomerID", "--json")
+    changes = {p["column"]: p["change"] for p in found["problems"]}
+    assert changes["InvoiceNo"] == "--order InvoiceNo"
+
+
 def test_globs_and_several_files(nextbuy, names, shop, tmp_path):
     """A quoted glob reads all files that match it, as do several sources."""
     text = (shop / "raw.csv").read_text(encoding="utf-8")

@@ -62,3 +62,12 @@ def test_ids_are_no_markup(nextbuy, tmp_path):
     assert code == 0
     assert "[red] tap" in out
     assert "[/b] sink" in out
+
+
+@pytest.mark.parametrize("kind", ["basket", "sequence"])
+def test_without_any_order_there_are_no_rules_to_look_for(nextbuy, tmp_path, kind):
+    """A source with nothing but its header fails whatever is looked for, and says where to look."""
+    (tmp_path / "none.csv").write_text("customer_id,order_id,timestamp,item_id\n", encoding="utf-8")
+    code, out, err = nextbuy("rules", tmp_path / "none.csv", "--kind", kind)
+    assert (code, out) == (3, "")
+    assert "There are no orders: the source has no lines. `nextbuy check` says more." in err

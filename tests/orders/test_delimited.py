@@ -116,6 +116,25 @@ def test_a_wrong_encoding_is_refused_with_a_way_out(tmp_path):
             read_orders(path, encoding=wrong)
 
 
+@pytest.mark.parametrize("max_memory", [None, "1GB"])
+def test_what_is_no_utf8_is_named_by_its_line(tmp_path, max_memory):
+    """The first byte that is none is said with the line that an editor shows, however the file is read."""
+    lines = [f"c{k},o{k},2026-01-01,a,1,1,\n" for k in range(60_000)]
+    path = write(tmp_path, "".join(lines[:50_000]))
+    path.write_bytes(path.read_bytes() + b"Jos\xe9,o,2026-01-01,a,1,1,\n" + "".join(lines[50_000:]).encode())
+    with pytest.raises(InputError, match="line 50002 is not UTF-8: byte 0xe9"):
+        read_orders(path, encoding="utf-8", max_memory=max_memory)
+
+
+@pytest.mark.parametrize("max_memory", [None, "1GB"])
+def test_an_archive_cut_far_behind_its_head_is_named(tmp_path, max_memory):
+    """A download that broke off is refused with the file's name, also where its first lines are whole."""
+    body = "".join(f"c{k % 97},o{k},2026-01-01,i{k * k % 1009},1,1,\n" for k in range(50_000))
+    (tmp_path / "cut.csv.gz").write_bytes(gzip.compress((HEAD + body).encode())[:-2000])
+    with pytest.raises(InputError, match=r"cut\.csv\.gz cannot be read: .*Check that the file is complete"):
+        read_orders(tmp_path / "cut.csv.gz", max_memory=max_memory)
+
+
 def test_empty_binary_and_broken_files_are_refused(tmp_path):
     """Nothing, junk and cut archives are each named for what they are."""
     (tmp_path / "empty.csv").write_bytes(b"")

@@ -164,3 +164,12 @@ def test_moments_beyond_all_calendars_are_unknown():
     """Numbers and datetimes that no calendar holds are unknown, not an overflow."""
     assert not read(pa.array([2**62], pa.int64()).cast(pa.timestamp("s")))[1].known[0]
     assert not read(pa.array([1e300, np.inf, -np.inf]))[1].known.any()
+
+
+@pytest.mark.parametrize(
+    ("text", "timezone"), [("0001-01-01", "Asia/Tokyo"), ("9999-12-31 23:00", "America/New_York")]
+)
+def test_a_zone_leads_to_no_year_that_cannot_be(text, timezone):
+    """A first or last hour of the calendar that lies outside of it in UTC is no known time."""
+    assert np.isnat(read(pa.array([text]), timezone=timezone)[0]).all()
+    assert not np.isnat(read(pa.array([text]))[0]).any()

@@ -204,6 +204,45 @@ def test_a_full_disk_is_said(small_world, monkeypatch):
     assert found.value.errno == errno.ENOSPC
 
 
+@pytest.fixture
+def no_files_beyond_100_kilobytes():
+    """Let the operating system refuse larger files, as it does on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_fills_while_a_stream_is_read_is_said(small_world, tmp_path, temporary, request):
+    """Lines of a text file and counts that find no room are told apart from a file that cannot be read."""
+    source = tmp_path / "orders.csv"
+    small_world.orders.to_csv(source, index=False)
+    assert source.stat().st_size > 500_000
+    request.getfixturevalue("no_files_beyond_100_kilobytes")
+    with pytest.raises(OSError, match=rf"no room for the lines of the source in {temporary} .* set TMPDIR"):
+        nb.read_orders(source, max_memory="1GB")
+    with scratch.bounded(1):
+        counts = scratch.Growing(np.int64)
+    with pytest.raises(OSError, match=rf"no room for 1 MB in {temporary} .* set TMPDIR"):
+        counts.add(np.arange(125_000))
+    counts._file.close()
+
+
+def test_a_temporary_directory_that_is_not_there_is_said(small_world, temporary, monkeypatch):
+    """Files do not go elsewhere without a word when TMPDIR names no directory."""
+    monkeypatch.setenv("TMPDIR", str(temporary / "gone"))
+    with pytest.raises(OSError, match="gone is no directory that can be written to; set TMPDIR"):
+        nb.read_orders(small_world.orders, max_memory="1GB")
+    assert len(nb.read_orders(small_world.orders))
+
+
+@pytest.mark.parametrize("size", ["2", "1KB", 999_999])
+def test_a_size_too_small_for_anything_is_refused(size):
+    """A bare 2 is two bytes, which nobody means."""
+    with pytest.raises(nb.InputError, match=r"bytes, too little memory .*max_memory='2GB'"):
+        nb.read_orders([{}], max_memory=size)
+
+
 @pytest.mark.parametrize("size", ["much", "0", "-1GB", True, 0])
 def test_a_size_that_is_none_is_refused(small_world, size):
     """A bound that is no size of memory is named, with one that would be."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 from hostile.commands import Commands, Policies
 from hostile.guard import Broken, watched
-from hostile.sources import Csv, Frames, Parquet
+from hostile.sources import Csv, Frames, Parquet, Several
 
 draws = st.randoms(use_true_random=False)
 patiently = settings(
@@ -41,9 +41,12 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("hostile")
 
 
-@pytest.mark.parametrize("target", [Csv, Parquet, Policies])
+@pytest.mark.parametrize("target", [Csv, Parquet, Several, Policies])
 def test_bytes_are_read_or_refused(target, place):
-    """Files cut, flipped and spliced anywhere: a ledger that adds up, or an InputError; nothing else is opened."""
+    """Files cut, flipped and spliced anywhere: a ledger that adds up, or an InputError; nothing else is opened.
+
+    With memory bounded the same arrays, ids, ledger and problems, or the same error.
+    """
     made = target(place)
     assert ends_of(lambda draw: made.run(made.case(draw))) == {"read", "refused"}
 

@@ -21,6 +21,7 @@ from nextbuy.cli.plan import plan
 from nextbuy.cli.report_campaign import report_campaign
 from nextbuy.cli.rules import rules
 from nextbuy.cli.score import score
+from nextbuy.cli.source import as_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ def run(tokens: Sequence[str] | None = None) -> int:
         from nextbuy.orders.errors import InputError
 
         if isinstance(error, (InputError, OSError)):
-            complain(str(error))
+            complain(as_options(_plainly(error)))
             return FAILED
         if os.environ.get("NEXTBUY_TRACEBACK"):
             traceback.print_exc()
@@ -81,6 +82,13 @@ def run(tokens: Sequence[str] | None = None) -> int:
 def main() -> None:
     """Run the command line of this process."""
     sys.exit(run())
+
+
+def _plainly(error: Exception) -> str:
+    """Give the text of an error without the number that the operating system has for it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
 
 
 def _said(error: CycloptsError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter, validators
@@ -79,27 +79,24 @@ USUAL = Reading()
 def read(sources: Sequence[str], reading: Reading, output: Output) -> Orders:
     """Read and check the orders; under --strict, anything found ends the command with exit code 1."""
     import nextbuy as nb
-    from nextbuy.orders.errors import InputError
 
+    check_size(reading.max_memory)
     with output.busy("Reading the orders"):
-        try:
-            orders = nb.read_orders(
-                sources[0] if len(sources) == 1 else list(sources),
-                customer=reading.customer,
-                order=reading.order,
-                time=reading.time,
-                item=reading.item,
-                quantity=reading.quantity,
-                price=reading.price,
-                time_format=reading.time_format,
-                timezone=reading.timezone,
-                encoding=reading.encoding,
-                query=reading.query,
-                catalog=reading.catalog,
-                max_memory=reading.max_memory,
-            )
-        except InputError as error:
-            raise InputError(as_options(str(error))) from error
+        orders = nb.read_orders(
+            sources[0] if len(sources) == 1 else list(sources),
+            customer=reading.customer,
+            order=reading.order,
+            time=reading.time,
+            item=reading.item,
+            quantity=reading.quantity,
+            price=reading.price,
+            time_format=reading.time_format,
+            timezone=reading.timezone,
+            encoding=reading.encoding,
+            query=reading.query,
+            catalog=reading.catalog,
+            max_memory=reading.max_memory,
+        )
     found = problems(orders)
     if found and output.strict:
         output.summarise(facts(orders) | {"stopped": "--strict"})
@@ -112,7 +109,9 @@ def read(sources: Sequence[str], reading: Reading, output: Output) -> Orders:
 
 
 def note_problems(orders: Orders, output: Output) -> None:
-    """Say on stderr that some lines were not kept as they came, once and short."""
+    """Say on stderr that some lines were not kept as they came, once and short; refuse orders without any."""
+    from nextbuy.orders.errors import InputError
+
     found = problems(orders)
     if found and not output.quiet:
         aside = orders.ledger["set_aside"]
@@ -120,12 +119,16 @@ def note_problems(orders: Orders, output: Output) -> None:
             f"{len(found)} problem{'s' * (len(found) > 1)} found, {aside:,} of {orders.ledger['read']:,} "
             "lines set aside; `nextbuy check` shows them."
         )
+    if not len(orders):
+        read = orders.ledger["read"]
+        why = f"all {read:,} lines were set aside or taken back" if read else "the source has no lines"
+        raise InputError(f"There are no orders: {why}. `nextbuy check` says more.")
 
 
 def problems(orders: Orders) -> list[dict[str, Any]]:
     """Give what the checks found, one dict a problem."""
     found: list[dict[str, Any]] = orders.problem_table.to_pylist()
-    return found
+    return [p | {"change": as_options(p["change"])} for p in found]
 
 
 def facts(orders: Orders) -> dict[str, Any]:
@@ -144,19 +147,32 @@ def facts(orders: Orders) -> dict[str, Any]:
 
 
 def as_options(message: str) -> str:
-    """Turn a hint for Python into one for here: read_orders(source, item='SKU') -> --item SKU."""
+    """Turn hints for Python into ones for here: read_orders(source, item='SKU') -> --item SKU."""
     import re
+
+    names = "|".join(sorted((f.name for f in fields(Reading)), key=len, reverse=True))
 
     def option(found: re.Match[str]) -> str:
         name, value = found["name"].replace("_", "-"), found["value"]
         return f"--{name} {value if re.fullmatch(r'[A-Za-z0-9_./:-]+', value) else repr(value)}"
 
     def call(found: re.Match[str]) -> str:
-        given = re.sub(r"(?P<name>\w+)=(?P<quote>['\"])(?P<value>.*?)(?P=quote)", option, found["arguments"])
-        first, _, rest = given.partition(", ")
-        return rest if rest and "--" not in first else given
+        first, _, rest = found["arguments"].partition(", ")
+        return rest if rest and "--" not in first else found["arguments"]
 
-    return re.sub(r"(?:nextbuy\.|nb\.)?read_orders\((?P<arguments>[^()]*)\)", call, message)
+    def bare(found: re.Match[str]) -> str:
+        return f"--{found['name'].replace('_', '-')}"
+
+    for pattern, by in (
+        (rf",? or (?:{names})=None[^,.;]*", ""),  # a command leaves out a column that is not there by itself
+        (rf"\b(?P<name>{names})=(?P<quote>['\"])(?P<value>.*?)(?P=quote)", option),
+        (r"(?:nextbuy\.|nb\.)?read_orders\((?P<arguments>[^()]*)\)", call),
+        (rf"\b(?P<name>{names})=(?![\w'\"])", bare),
+        (r"(?<=without )(?P<name>max_memory)\b", bare),
+        (r"Look at orders\.problems\.", "`nextbuy check` shows them."),
+    ):
+        message = re.sub(pattern, by, message)
+    return message
 
 
 def needed(sources: Sequence[str], command: str) -> Sequence[str]:
@@ -166,6 +182,17 @@ def needed(sources: Sequence[str], command: str) -> Sequence[str]:
             f"Which orders? Try: nextbuy {command} orders.csv. See: nextbuy {command} --help", USAGE
         )
     return sources
+
+
+def check_size(max_memory: str | None) -> None:
+    """Refuse what is no size of memory; that is wrong usage."""
+    from nextbuy.orders.errors import InputError
+    from nextbuy.orders.scratch import to_bytes
+
+    try:
+        to_bytes(max_memory)
+    except InputError as error:
+        raise Stopped(as_options(str(error)), USAGE) from error
 
 
 def moment(date: str | None, option: str) -> str | None:

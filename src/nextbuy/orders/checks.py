@@ -246,7 +246,7 @@ def of_times(
         future,
         show=show,
         action=f"set aside: at or after as_of {day}",
-        change="as_of='2030-01-01', any later date",
+        change=f"correct {name} in the source; or give as_of='2030-01-01', any later date",
     )
     problems.set_aside(future)
 

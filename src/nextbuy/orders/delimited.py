@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from nextbuy.orders import scratch
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
 _DELIMITERS = ",;\t|"
@@ -74,12 +75,27 @@ def read_delimited(path: Path, *, wanted: Collection[str], encoding: str | None 
     raise AssertionError
 
 
-def _head(path: Path) -> bytes:
+@contextmanager
+def _complete(path: Path, errors: tuple[type[Exception], ...] = (OSError,)) -> Iterator[None]:
+    """Name the file that ends too soon or cannot be read."""
     try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            return bytes(stream.read(_HEAD_BYTES))
-    except (OSError, pa.ArrowException) as error:
+        yield
+    except errors as error:
         raise InputError(f"{path.name} cannot be read: {error}. Check that the file is complete.") from error
+
+
+def _head(path: Path) -> bytes:
+    with (
+        _complete(path, (OSError, pa.ArrowException)),
+        pa.input_stream(str(path), compression="detect") as stream,
+    ):
+        return bytes(stream.read(_HEAD_BYTES))
+
+
+def _batches(path: Path, lines: arrow_csv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
+    """Give what a file holds piece by piece; an error of whoever takes the pieces is not the file's."""
+    with _complete(path):
+        yield from lines
 
 
 def _candidates(path: Path, head: bytes) -> list[str]:
@@ -154,7 +170,7 @@ def _check_text(path: Path, codec: str) -> None:
     if codec not in {"utf-8", "utf-8-sig"}:
         return
     decoder, line = codecs.getincrementaldecoder("utf-8")(), 1
-    with pa.input_stream(str(path), compression="detect") as stream:
+    with _complete(path), pa.input_stream(str(path), compression="detect") as stream:
         while True:
             chunk = stream.read(1 << 20)
             try:
@@ -212,10 +228,12 @@ def _arrow(
                 ),
             )
             if scratch.bound() is None:
-                table = arrow_csv.read_csv(stream, *options)
+                with _complete(path):
+                    table = arrow_csv.read_csv(stream, *options)
             else:
-                lines = arrow_csv.open_csv(stream, *options)
-                table = scratch.table(lines, lines.schema)
+                with _complete(path):
+                    lines = arrow_csv.open_csv(stream, *options)
+                table = scratch.table(_batches(path, lines), lines.schema)
     except pa.ArrowInvalid as error:
         text = str(error)
         # a line of the file may stand in the message of a parse error

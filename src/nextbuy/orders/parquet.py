@@ -125,4 +125,6 @@ class Parquet:
 
 def broken(path: Path, why: object) -> InputError:
     """Give the error for a file that cannot be read."""
-    return InputError(f"{path.name} is no readable Parquet file: {why}. Check that it is complete.")
+    return InputError(
+        f"{path.name} is no readable Parquet file: {str(why).rstrip('.')}. Check that it is complete."
+    )

@@ -5,6 +5,7 @@ A file has no name: it is gone with the last array in it, also when the process 
 
 from __future__ import annotations
 
+import errno
 import math
 import mmap
 import os
@@ -12,18 +13,22 @@ import re
 import tempfile
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import IO
 
     import pyarrow as pa
     from numpy.typing import DTypeLike, NDArray
 
 SMALL = 1 << 20  # bytes of an array that stays in memory whatever the bound
 BLOCK = 1 << 20  # rows looked at at once
+LEAST = 1_000_000  # bytes that a bound can say; a bare "2" is no 2 GB
+_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 _BYTES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
 _bound: ContextVar[int | None] = ContextVar("bound", default=None)
 
@@ -68,6 +73,11 @@ def to_bytes(max_memory: int | str | None) -> int | None:
         size = int(float(number) * (1024 if binary else 1000) ** " kmgt".index(unit.lower() or " "))
     if not size:
         raise InputError(f"{max_memory!r} is no size of memory. Try read_orders(source, max_memory='2GB').")
+    if size < LEAST:
+        raise InputError(
+            f"{max_memory!r} is {size:,} bytes, too little memory for anything. "
+            "Try read_orders(source, max_memory='2GB')."
+        )
     return size
 
 
@@ -87,22 +97,43 @@ def empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
 
 
 def _file(size: int) -> mmap.mmap:
-    with tempfile.TemporaryFile(prefix="nextbuy-") as file:
-        try:
-            # a file with holes would end the process when the disk is full, without a word
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:
-                for at in range(0, size, BLOCK):
-                    file.write(bytes(min(BLOCK, size - at)))
-                file.flush()
-        except OSError as error:
-            raise OSError(
-                error.errno,
-                f"no room for {size / 1e6:,.0f} MB in {tempfile.gettempdir()} ({error.strerror}); set TMPDIR to a "
-                "directory on a disk with room, or read without max_memory",
-            ) from error
+    with _room(f"{size / 1e6:,.0f} MB"), _unnamed() as file:
+        # a file with holes would end the process when the disk is full, without a word
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:
+            for at in range(0, size, BLOCK):
+                file.write(bytes(min(BLOCK, size - at)))
+            file.flush()
         return mmap.mmap(file.fileno(), size)
+
+
+_ELSE = "set TMPDIR to a directory on a disk with room, or read without max_memory"
+
+
+def _unnamed() -> IO[bytes]:
+    """Open a file without a name in the temporary directory."""
+    asked = os.environ.get("TMPDIR")
+    # without a word the files would lie where the system keeps them, which may be memory
+    if asked and not (Path(asked).is_dir() and os.access(asked, os.W_OK | os.X_OK)):
+        raise OSError(errno.ENOENT, f"TMPDIR={asked} is no directory that can be written to; {_ELSE}")
+    try:
+        return tempfile.TemporaryFile(prefix="nextbuy-")
+    except OSError as error:
+        raise OSError(error.errno, f"no temporary file can be made ({error.strerror}); {_ELSE}") from error
+
+
+@contextmanager
+def _room(what: str) -> Iterator[None]:
+    """Say what there was no room for, where, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise OSError(
+            error.errno, f"no room for {what} in {tempfile.gettempdir()} ({error.strerror}); {_ELSE}"
+        ) from error
 
 
 class Growing:
@@ -112,7 +143,7 @@ class Growing:
         self.dtype = np.dtype(dtype)
         self.size = 0
         self._pieces: list[NDArray[Any]] = []
-        self._file = None if _bound.get() is None else tempfile.TemporaryFile(prefix="nextbuy-")  # noqa: SIM115
+        self._file = None if _bound.get() is None else _unnamed()
 
     def add(self, values: NDArray[Any]) -> None:
         """Put values to its end."""
@@ -121,7 +152,8 @@ class Growing:
         if self._file is None:
             self._pieces.append(values)
         else:
-            self._file.write(values.data)
+            with _room(f"{self.size * self.dtype.itemsize / 1e6:,.0f} MB"):
+                self._file.write(values.data)
 
     def array(self) -> NDArray[Any]:
         """Give all that was added; nothing can be added any more."""
@@ -129,7 +161,7 @@ class Growing:
             made = np.concatenate([np.zeros(0, self.dtype), *self._pieces])
             self._pieces = []
             return made
-        with self._file as file:
+        with _room(f"{self.size * self.dtype.itemsize / 1e6:,.0f} MB"), self._file as file:
             file.flush()
             if not self.size:
                 return np.zeros(0, self.dtype)
@@ -142,7 +174,8 @@ def table(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
 
     if _bound.get() is None:
         return pa.Table.from_batches(batches, schema)
-    with tempfile.TemporaryFile(prefix="nextbuy-") as file:
+    # the outermost sees what closing says too: it writes what is left
+    with _room("the lines of the source"), _unnamed() as file:
         with pa.ipc.new_stream(file, schema) as out:
             for batch in batches:
                 out.write_batch(batch)
