@@ -13,7 +13,7 @@ import pyarrow as pa
 
 import nextbuy as nb
 from hostile.guard import Broken, told, watched
-from nextbuy.orders import delimited, lines, scratch
+from nextbuy.orders import delimited, scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,17 +71,20 @@ def tiny(place: Path) -> Iterator[None]:
         with (
             patch.object(scratch, "SMALL", 1),
             patch.object(scratch, "BLOCK", 3),
-            patch.object(lines, "BLOCK", 4),
+            patch("nextbuy.orders.lines.BLOCK", 4),
         ):
             yield
     finally:
         tempfile.tempdir = before
 
 
-def read(source: Any, place: Path, *, csv_block: int = delimited.BLOCK, **options: Any) -> str:
+def read(
+    source: Any, place: Path, *, csv_block: int = delimited.BLOCK, lines: int | None = None, **options: Any
+) -> str:
     """Read orders freely and bounded; give "read" or "refused".
 
-    `csv_block` is how many bytes of a text file are read at once, both times: a longer line is refused.
+    `csv_block` is how many bytes of a text file are read at once, both times: a longer line is refused. The ledger
+    must have all of the `lines`, where their number is known.
     """
     options = {"as_of": "2026-11-01"} | options  # the moment of the second reading is a later one
     with patch.object(delimited, "BLOCK", csv_block):
@@ -92,6 +95,8 @@ def read(source: Any, place: Path, *, csv_block: int = delimited.BLOCK, **option
         if free != bounded:
             raise Broken(f"free: {_short(free)}; bounded: {_short(bounded)}")
         return "refused"
+    if lines not in {None, free["ledger"]["read"]}:
+        raise Broken(f"{lines} lines below the header, {free['ledger']['read']} in the ledger")
     for name, value in free.items():
         same = value.equals(bounded[name]) if isinstance(value, pa.Array) else value == bounded[name]
         if not same:

@@ -48,6 +48,15 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
+def _plain(body: bytes) -> bool:
+    """Say whether bytes are text in which each line break is one byte."""
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in body
+
+
 class Csv:
     """Bytes of a text file."""
 
@@ -71,9 +80,13 @@ class Csv:
             body = gzip.compress(body * (1, 200)[len(body) % 4 // 2], 1)
             body = body[: -len(body) // 3] if len(body) % 8 == 1 else body
         path.write_bytes(body)
+        if kind == 0 or b'"' in body:
+            lines = None  # a quoted value may hold several lines
+        else:
+            lines = sum(map(bool, body.replace(b"\r", b"\n").split(b"\n"))) - 1 if _plain(body) else None
         # some bytes at once, so that a file of this size is one of several pieces
         small = {"csv_block": 400} if kind % 4 == 2 else {}
-        return read(path, self.place, **small, **options)
+        return read(path, self.place, lines=lines, **small, **options)
 
 
 def table(draw: random.Random, names: list[str] | None = None) -> pa.Table:

@@ -202,3 +202,24 @@ def test_two_columns_of_one_name_that_nobody_asks_for(tmp_path):
         "customer_id,timestamp,item_id,n,n\na,2026-03-01,é,1,2\n".encode("cp1252")
     )
     assert len(read_orders(tmp_path / "orders.csv")) == 1
+
+
+@pytest.mark.parametrize("max_memory", [None, "1GB"])
+def test_a_stray_quote_in_a_large_file_loses_nothing(tmp_path, monkeypatch, max_memory):
+    """Lines behind a quote that never closes are kept, also where the file is read in several blocks."""
+    monkeypatch.setattr("nextbuy.orders.delimited.BLOCK", 5_000)
+    lines = [f"c{k % 90},o{k},2026-01-01,i{k},1,1,\n" for k in range(1_000)]
+    lines[20] = 'c20,o20,2026-01-01,"20,1,1,\n'
+    orders = read_orders(write(tmp_path, "".join(lines)), max_memory=max_memory)
+    assert orders.ledger == {"read": 1_000, "kept": 1_000, "merged": 0, "set_aside": 0}
+    assert '"20' in orders.item_ids.to_pylist()
+
+
+@pytest.mark.parametrize("max_memory", [None, "1GB"])
+def test_an_odd_header_leaves_later_text_readable(tmp_path, monkeypatch, max_memory):
+    """A column whose name holds a line break is text from the first block on, whatever the first block holds."""
+    monkeypatch.setattr("nextbuy.orders.delimited.BLOCK", 5_000)
+    head = 'customer_id,order_id,timestamp,item_id,quantity,price,"no\nte"\n'
+    body = [f"c{k % 90},o{k},2026-01-01,i{k},1,1,{k if k < 900 else 'gift'}\n" for k in range(1_000)]
+    orders = read_orders(write(tmp_path, "".join(body), head=head), max_memory=max_memory)
+    assert orders.ledger["kept"] == 1_000

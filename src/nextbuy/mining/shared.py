@@ -89,7 +89,8 @@ def store(record: Any, *, folder: Path) -> Any:
             value = store(value, folder=folder / f.name)
         elif isinstance(value, np.ndarray) and len(value):  # nothing cannot be mapped
             place = folder / f"{f.name}.npy"
-            np.save(place, value, allow_pickle=False)
+            with scratch.room("parts of the purchases"):
+                np.save(place, value, allow_pickle=False)
             value = np.load(place, mmap_mode="r", allow_pickle=False)
         values[f.name] = value
     return type(record)(**values)

@@ -227,13 +227,11 @@ def _arrow(
                     column_types=dict.fromkeys(head, pa.string()), strings_can_be_null=False
                 ),
             )
-            if scratch.bound() is None:
-                with _complete(path):
-                    table = arrow_csv.read_csv(stream, *options)
-            else:
-                with _complete(path):
-                    lines = arrow_csv.open_csv(stream, *options)
-                table = scratch.table(_batches(path, lines), lines.schema)
+            # read_csv in threads loses without a word what stands behind a stray quote, up to the end of its block
+            with _complete(path):
+                lines = arrow_csv.open_csv(stream, *options)
+            odd = names is None and not all(pa.types.is_string(t) for t in lines.schema.types)
+            table = lines.schema.empty_table() if odd else scratch.table(_batches(path, lines), lines.schema)
     except pa.ArrowInvalid as error:
         text = str(error)
         # a line of the file may stand in the message of a parse error
@@ -243,7 +241,7 @@ def _arrow(
         if "mpty CSV" in text:
             raise InputError(f"{path.name} is empty. Give a file with a header line.") from error
         return None
-    if names is None and not all(pa.types.is_string(t) for t in table.schema.types):
+    if odd:
         # arrow sees other names in the header, such as one with a line break
         if refused is not None:
             refused.clear()

@@ -97,7 +97,7 @@ def empty(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
 
 
 def _file(size: int) -> mmap.mmap:
-    with _room(f"{size / 1e6:,.0f} MB"), _unnamed() as file:
+    with room(f"{size / 1e6:,.0f} MB"), _unnamed() as file:
         # a file with holes would end the process when the disk is full, without a word
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(file.fileno(), 0, size)
@@ -108,7 +108,7 @@ def _file(size: int) -> mmap.mmap:
         return mmap.mmap(file.fileno(), size)
 
 
-_ELSE = "set TMPDIR to a directory on a disk with room, or read without max_memory"
+_ELSE = "set TMPDIR to a directory on a disk with room, or do without max_memory and n_jobs"
 
 
 def _unnamed() -> IO[bytes]:
@@ -124,15 +124,17 @@ def _unnamed() -> IO[bytes]:
 
 
 @contextmanager
-def _room(what: str) -> Iterator[None]:
+def room(what: str) -> Iterator[None]:
     """Say what there was no room for, where, and what to do."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        # numpy gives no number, only "6612 requested and 4064 written"
+        if error.errno not in _FULL and "requested and" not in str(error):
             raise
+        why = error.strerror or f"No space left on device: {error}"
         raise OSError(
-            error.errno, f"no room for {what} in {tempfile.gettempdir()} ({error.strerror}); {_ELSE}"
+            error.errno or errno.ENOSPC, f"no room for {what} in {tempfile.gettempdir()} ({why}); {_ELSE}"
         ) from error
 
 
@@ -152,7 +154,7 @@ class Growing:
         if self._file is None:
             self._pieces.append(values)
         else:
-            with _room(f"{self.size * self.dtype.itemsize / 1e6:,.0f} MB"):
+            with room(f"{self.size * self.dtype.itemsize / 1e6:,.0f} MB"):
                 self._file.write(values.data)
 
     def array(self) -> NDArray[Any]:
@@ -161,7 +163,7 @@ class Growing:
             made = np.concatenate([np.zeros(0, self.dtype), *self._pieces])
             self._pieces = []
             return made
-        with _room(f"{self.size * self.dtype.itemsize / 1e6:,.0f} MB"), self._file as file:
+        with room(f"{self.size * self.dtype.itemsize / 1e6:,.0f} MB"), self._file as file:
             file.flush()
             if not self.size:
                 return np.zeros(0, self.dtype)
@@ -175,7 +177,7 @@ def table(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     if _bound.get() is None:
         return pa.Table.from_batches(batches, schema)
     # the outermost sees what closing says too: it writes what is left
-    with _room("the lines of the source"), _unnamed() as file:
+    with room("the lines of the source"), _unnamed() as file:
         with pa.ipc.new_stream(file, schema) as out:
             for batch in batches:
                 out.write_batch(batch)
