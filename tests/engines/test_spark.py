@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import sys
 
 import numpy as np
 import pandas as pd
@@ -26,24 +25,6 @@ AS_OF = "2025-06-01"
 
 
 @pytest.fixture(scope="module")
-def spark():
-    """Start Spark on this machine: two executor threads, each task may fail thrice."""
-    from pyspark.sql import SparkSession
-
-    os.environ["PYSPARK_PYTHON"] = sys.executable
-    session = (
-        SparkSession.builder.master("local[2, 4]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.memory", "2g")
-        .config("spark.sql.shuffle.partitions", "3")
-        .config("spark.sql.session.timeZone", "America/New_York")
-        .getOrCreate()
-    )
-    yield session
-    session.stop()
-
-
-@pytest.fixture(scope="module")
 def dunnhumby(shared_data):
     """Give the file of a grocer's history, a model of a fifth of its customers, and what it says of all."""
     file = shared_data / "dunnhumby_lgsr5k.parquet"
@@ -51,18 +32,6 @@ def dunnhumby(shared_data):
     some = orders.of(orders.customer_ids.to_pylist()[::5])
     model = nb.NextPurchase().fit(some, as_of="2008-05-01")
     return file, model, model.predict(orders, as_of="2008-05-01", k=5)
-
-
-@pytest.fixture(scope="module")
-def shop():
-    """Generate a shop, and a model of its past."""
-    data = nb.datasets.make_orders(customers=800, days=400, seed=3, backend="pyarrow")
-    # a time without a zone is Spark's own session's
-    lines = data.orders.set_column(
-        2, "timestamp", data.orders["timestamp"].cast(pa.timestamp("us", tz="UTC"))
-    )
-    orders = nb.read_orders(lines, catalog=data.catalog)
-    return lines, orders, nb.NextPurchase().fit(orders, as_of=AS_OF)
 
 
 @pytest.fixture(scope="module")
@@ -125,41 +94,6 @@ def test_the_command_gives_what_it_gives_on_one_machine(shop, tmp_path, capsys):
     # the run is known by its inputs: the same again is refused as finished
     assert run([*words, "--engine", "spark", "--out", str(tmp_path / "spark")]) == 3
     assert "already holds a finished run" in capsys.readouterr().err
-
-
-@pytest.mark.usefixtures("spark")
-@pytest.mark.parametrize(
-    ("words", "code", "message"),
-    [
-        (["orders.csv"], 3, "from Parquet here, and 'orders.csv' is none"),
-        (["nowhere.parquet"], 3, "Spark cannot read nowhere.parquet"),
-        (["orders.parquet", "--strict"], 2, "--strict goes with --engine local"),
-        (["orders.parquet", "--item", "order_id"], 3, "knows none of the"),
-        (["orders.parquet", "--item", "sku"], 3, "no column 'sku'"),
-    ],
-)
-def test_what_the_command_cannot_do_on_spark(shop, tmp_path, monkeypatch, capsys, words, code, message):
-    """Text files, missing files, foreign columns and --strict are refused with one message, and nothing is written."""
-    lines, _, model = shop
-    monkeypatch.chdir(tmp_path)
-    pq.write_table(lines.slice(0, 500), "orders.parquet")
-    nb.save(model, "model")
-    # Spark's own process stays where it was started
-    words = [w.replace("orders.parquet", str(tmp_path / "orders.parquet")) for w in words]
-    asked = ["score", *words, "--model", "model", "--as-of", AS_OF, "--out", "out", "--engine", "spark"]
-    assert run(asked) == code
-    assert message in capsys.readouterr().err
-    assert not os.path.exists("out")  # noqa: PTH110 - a plain name, as the command line has it
-
-
-def test_text_for_moments_is_refused(spark, shop):
-    """A column of dates as text would be guessed at part by part: it has to be cast first."""
-    from nextbuy.engines.spark import predict
-
-    lines, _, model = shop
-    frame = spark.createDataFrame(lines.slice(0, 10)).selectExpr("*", "string(timestamp) AS day")
-    with pytest.raises(nb.InputError, match=r"'day' is text.*to_timestamp"):
-        predict(model, frame, as_of=AS_OF, time="day")
 
 
 def test_the_checksum_of_a_frame_knows_no_order(spark, shop):
@@ -293,17 +227,3 @@ def test_other_columns_and_whole_numbers(spark, shop):
     frame = spark.createDataFrame(pa.Table.from_pandas(lines))
     made = predict(model, frame, as_of=AS_OF, k=1, kind="new", customer="buyer")
     assert same(made, model.predict(orders, as_of=AS_OF, k=1, kind="new")) > 300
-
-
-def test_what_cannot_work_is_said_before_any_task(spark, shop):
-    """A missing column, a moment that the model has seen beyond, a wrong argument: one clear error each."""
-    from nextbuy.engines.spark import predict
-
-    lines, _, model = shop
-    frame = spark.createDataFrame(lines.slice(0, 10))
-    with pytest.raises(nb.InputError, match=r"no column 'client'.*customer='your_column'"):
-        predict(model, frame, as_of=AS_OF, customer="client")
-    with pytest.raises(nb.InputError, match="has seen what it would predict"):
-        predict(model, frame, as_of="2025-01-01")
-    with pytest.raises(nb.InputError, match="kind='soon'"):
-        predict(model, frame, as_of=AS_OF, kind="soon")

@@ -75,13 +75,23 @@ def on_spark(
     import pyarrow as pa
 
     from nextbuy.engines import spark
+    from nextbuy.engines.spark_lines import one_message
     from nextbuy.orders import read_catalog
+    from nextbuy.orders.errors import InputError
 
     _check_moment(estimator, as_of)
-    with output.busy("Asking Spark what there is"):
+    with output.busy("Asking Spark what there is"), one_message():
         lines, names = lines_on_spark(source, reading, output)
         rows = spark.predict(estimator, lines, as_of=as_of, kind=kind, k=k, **names)
-        _note_strange(estimator, pa.array(spark.distinct(lines, reading.item)), output)
+        items = spark.items_before(
+            lines, as_of, customer=reading.customer, time=reading.time, item=reading.item
+        )
+        if not items:
+            raise InputError(
+                f"No line has a customer, an item and a moment before --as-of {as_of}. What the lines "
+                "lack, a sample of them shows: nextbuy check SOURCE"
+            )
+        _note_strange(estimator, pa.array(items), output)
         checksum = spark.checksum(lines, [n for n in names.values() if n in lines.columns])
 
     def answer(_: None) -> pa.Table:
@@ -98,6 +108,12 @@ def lines_on_spark(
     """Open the source on a cluster; give its frame, and its columns and zone as the engine's functions take them."""
     from nextbuy.engines.spark_lines import COLUMNS, read_parquet
 
+    unused = [name for name in ("query", "encoding", "time_format") if getattr(reading, name) is not None]
+    if unused:
+        raise Stopped(
+            f"--{unused[0].replace('_', '-')} goes with --engine local: Spark reads Parquet, whose columns have types.",
+            USAGE,
+        )
     if reading.max_memory is not None:
         raise Stopped("--max-memory goes with --engine local: on Spark the cluster's settings decide.", USAGE)
     if output.strict:

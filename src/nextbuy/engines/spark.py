@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import narwhals as nw
+import numpy as np
 import pyarrow as pa
 
 from nextbuy.engines.spark_lines import COLUMNS, by_customer, one_message
 from nextbuy.engines.spark_parts import training_data
 from nextbuy.orders import read_catalog, read_orders
+from nextbuy.orders.table import to_us
 from nextbuy.predict.asked import check_unseen
 from nextbuy.storage import load, save
 
@@ -55,7 +58,7 @@ def predict(
     partitions : int, optional
         Into how many parts the customers are divided; default: Spark's own (spark.sql.shuffle.partitions).
     customer, order, time, item, quantity, price, timezone
-        As for `read_orders`; `quantity` and `price` may be absent from the frame.
+        As for `read_orders`; `order_id`, `quantity` and `price` may be absent from the frame.
 
     Returns
     -------
@@ -65,7 +68,8 @@ def predict(
     Raises
     ------
     InputError
-        When a column is missing, or `as_of` lies before the end of what the model was fitted on.
+        When a column is missing or its type says too little (moments as text or numbers), or `as_of` lies
+        before the end of what the model was fitted on.
 
     Notes
     -----
@@ -132,7 +136,7 @@ def fit(
     partitions : int, optional
         Into how many parts the customers are divided; default: Spark's own (spark.sql.shuffle.partitions).
     customer, order, time, item, quantity, price, timezone
-        As for `read_orders`; `quantity` and `price` may be absent from the frame.
+        As for `read_orders`; `order_id`, `quantity` and `price` may be absent from the frame.
 
     Returns
     -------
@@ -142,7 +146,8 @@ def fit(
     Raises
     ------
     InputError
-        When a column is missing, there is no order before `as_of`, or a task fails each time.
+        When a column is missing or its type says too little (moments as text or numbers), there is no order before
+        `as_of`, or a task fails each time.
 
     Notes
     -----
@@ -166,9 +171,13 @@ def collect(rows: DataFrame) -> pa.Table:
     return table.sort_by([("customer_id", "ascending"), ("rank", "ascending")])
 
 
-def distinct(frame: DataFrame, column: str) -> list[Any]:
-    """Give the distinct values of a column, without nulls, sorted."""
-    return sorted(row[0] for row in frame.select(column).distinct().dropna().collect())
+def items_before(frame: DataFrame, as_of: Any, *, customer: str, time: str, item: str) -> list[Any]:
+    """Give the distinct items, sorted, of the lines that have a customer, an item and a moment before `as_of`."""
+    from pyspark.sql import functions as f
+
+    moment = np.datetime64(to_us(as_of), "us").item().replace(tzinfo=UTC)
+    known = frame.dropna(subset=[customer, time, item]).where(frame[time] < f.lit(moment))
+    return sorted(row[0] for row in known.select(item).distinct().collect())
 
 
 def checksum(frame: DataFrame, columns: Sequence[str]) -> str:

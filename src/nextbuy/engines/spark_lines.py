@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nextbuy.orders.columns import DEFAULTS
-from nextbuy.orders.database import safe_address
+from nextbuy.mining.parameters import check_whole
+from nextbuy.orders.columns import DEFAULTS, likely
+from nextbuy.orders.database import safe_address, without_addresses
 from nextbuy.orders.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,7 +22,18 @@ MEMORY = (
     "Where it is short of memory, give it more before it starts: "
     "PYSPARK_SUBMIT_ARGS='--driver-memory 4g pyspark-shell', and --executor-memory on a cluster."
 )
+ADVICE = {
+    "TIMESTAMP(NANOS": "Spark has no nanoseconds. Write moments in microseconds: "
+    "frame.to_parquet(file, coerce_timestamps='us', allow_truncated_timestamps=True).",
+    "UNABLE_TO_INFER_SCHEMA": "There is no Parquet file, or only such as hold nothing at all.",
+    "No FileSystem for scheme": "Give Parquet files; a database is read by --engine local, and a store of files "
+    "needs its package, such as --packages org.apache.hadoop:hadoop-aws in PYSPARK_SUBMIT_ARGS.",
+    "FAILED_READ_FILE": "The file is damaged, or its columns have other types than those of the files beside it: "
+    "write it again.",
+    "OutOfMemory": MEMORY,
+}
 COLUMNS = ("customer", "order", "time", "item", "quantity", "price")
+NEEDED = ("customer", "time", "item")
 
 
 def by_customer(
@@ -31,22 +44,24 @@ def by_customer(
     Raises
     ------
     InputError
-        When a column is missing, or moments are text.
+        When a column is missing, or moments or numbers are of a type that says too little.
     """
-    absent = [n for role, n in names.items() if n not in frame.columns]
-    needed = [n for n in absent if n not in (names["quantity"], names["price"])]
-    if needed:
+    absent = [role for role, name in names.items() if name not in frame.columns]
+    wrong = [role for role in absent if role in NEEDED or names[role] != DEFAULTS[role]]
+    if wrong:
+        role, close = wrong[0], likely(wrong[0], frame.columns) or ["your_column"]
         raise InputError(
-            f"The frame has no column {needed[0]!r}; it has {', '.join(frame.columns)}. "
-            f"Try {next(r for r, n in names.items() if n == needed[0])}='your_column'."
+            f"The frame has no column {names[role]!r} for {role}=; it has {', '.join(frame.columns)}. "
+            f"Try {role}={close[0]!r}."
+            + ("" if role in NEEDED else f" Leave {role}= out if there is no such column.")
         )
-    _check_moments(frame, names["time"])
-    given: dict[str, Any] = {role: n for role, n in names.items() if n not in absent}
-    given |= {role: None for role, n in names.items() if n in absent and n != DEFAULTS[role]}
-    mine, customer = frame.select(*(n for n in names.values() if n not in absent)), names["customer"]
-    return (
-        mine.repartition(customer) if partitions is None else mine.repartition(partitions, customer)
-    ), given
+    given = {role: name for role, name in names.items() if role not in absent}
+    _check_types(frame, given)
+    mine = frame.select(*dict.fromkeys(given.values()))
+    if partitions is None:
+        return mine.repartition(given["customer"]), given
+    check_whole("partitions", partitions, least=1)
+    return mine.repartition(partitions, given["customer"]), given
 
 
 def read_parquet(source: Sequence[str]) -> DataFrame:
@@ -57,6 +72,7 @@ def read_parquet(source: Sequence[str]) -> DataFrame:
     InputError
         When a source is no Parquet or is not there.
     """
+    from py4j.protocol import Py4JJavaError
     from pyspark.errors import PySparkException
     from pyspark.sql import SparkSession
 
@@ -71,9 +87,9 @@ def read_parquet(source: Sequence[str]) -> DataFrame:
     session = SparkSession.builder.appName("nextbuy").getOrCreate()
     try:
         return session.read.parquet(*source)
-    except PySparkException as error:
-        told = str(error).strip().splitlines()[0]
-        raise InputError(f"Spark cannot read {', '.join(map(safe_address, source))}: {told}") from error
+    except (PySparkException, Py4JJavaError) as error:
+        names = ", ".join(map(safe_address, source))
+        raise InputError(f"Spark cannot read {names}: {_told(error)}") from error
 
 
 @contextmanager
@@ -85,22 +101,57 @@ def one_message() -> Iterator[None]:
     try:
         yield
     except PySparkException as error:
-        told = [line for line in str(error).splitlines() if "Error" in line] or [str(error)[:500]]
-        more = f" {MEMORY}" if "OutOfMemory" in str(error) else ""
-        raise InputError(
-            f"A Spark task failed each time that it was tried: {told[-1].strip()}{more}"
-        ) from error
+        raise InputError(f"A Spark task failed each time that it was tried: {_told(error)}") from error
     except (Py4JError, ConnectionError) as error:
+        told = _told(error)
+        if told:
+            raise InputError(f"Spark failed: {told}") from error
         raise InputError(
             f"Spark's driver has ended ({type(error).__name__}); its log says why. {MEMORY}"
         ) from error
 
 
-def _check_moments(frame: DataFrame, time: str) -> None:
-    from pyspark.sql.types import StringType
+def _told(error: Exception) -> str:
+    """Give what an error of Spark or Java says, without traces, and what to do; nothing when Java is gone."""
+    from py4j.protocol import Py4JError, Py4JJavaError
+    from pyspark.errors import PySparkException
 
-    if isinstance(frame.schema[time].dataType, StringType):
+    if not isinstance(error, (PySparkException, Py4JJavaError)):
+        return ""
+    try:
+        text = str(error)  # Java is asked for it
+    except (Py4JError, OSError):
+        return ""
+    if isinstance(error, Py4JJavaError):
+        said = text.partition("\n: ")[2].partition("\n\tat ")[0]
+        told = re.sub(r"^[\w.$]+: ", "", " ".join(said.split()))[:500]
+    else:
+        found = [line for line in text.splitlines() if "Error: " in line]
+        told = (found[-1] if found else text.strip().splitlines()[0]).strip()[:500]
+    advice = next((f" {more}" for word, more in ADVICE.items() if word in text), "")
+    return without_addresses(told) + advice
+
+
+def _check_types(frame: DataFrame, given: Mapping[str, str]) -> None:
+    """Refuse what each part of the frame would have to guess at by itself."""
+    from pyspark.sql.types import DateType, NullType, NumericType, StringType, TimestampNTZType, TimestampType
+
+    kinds, time = {role: frame.schema[name].dataType for role, name in given.items()}, given["time"]
+    if isinstance(kinds["time"], StringType):
         raise InputError(
             f"The column {time!r} is text. Each part of it would be read by itself, and 03/04 might be a day in March "
             f"here and in April there. Try frame.withColumn({time!r}, to_timestamp({time!r}, 'yyyy-MM-dd HH:mm:ss'))."
         )
+    if not isinstance(kinds["time"], (DateType, TimestampType, TimestampNTZType)):
+        raise InputError(
+            f"The column {time!r} is {kinds['time'].simpleString()}, neither a date nor a timestamp. If it counts "
+            f"seconds since 1970, try frame.withColumn({time!r}, timestamp_seconds({time!r}))."
+        )
+    for role in ("quantity", "price"):
+        if role in given and not isinstance(kinds[role], (NumericType, NullType)):
+            name = given[role]
+            raise InputError(
+                f"The column {name!r} is {kinds[role].simpleString()}, not a number. Each part of it would be read by "
+                "itself, and 1,234 might be a thousand here and a little more than one there. "
+                f"Try frame.withColumn({name!r}, frame[{name!r}].cast('double'))."
+            )

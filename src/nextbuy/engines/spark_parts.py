@@ -84,7 +84,9 @@ def training_data(
     first = orders.values().map(_first_sums).collect()
     if not first:
         raise InputError(
-            "There is no order to learn from" + (f" before as_of={str(as_of)!r}." if as_of else ".")
+            "There is no order to learn from"
+            + (f" before as_of={str(as_of)!r}" if as_of else "")
+            + ". What read_orders says of a sample of the source (problems) tells which lines it cannot use."
         )
     every = pa.concat_arrays([p.item_ids for p in first]).dictionary_encode()
     at, ids = np.asarray(every.indices), every.dictionary
