@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import contextmanager
@@ -10,6 +11,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+class NoRoom(OSError):  # noqa: N818 - said as it is
+    """A disk is full; the text says which, and what to do."""
+
+
+@contextmanager
+def told_when_full(what: str, advice: str) -> Iterator[None]:
+    """Raise `NoRoom` where a disk is full: the system's own error often names neither file nor directory."""
+    try:
+        yield
+    except NoRoom:
+        raise
+    except OSError as error:
+        # numpy gives no number, only "6612 requested and 4064 written"
+        if error.errno not in _FULL and "requested and" not in str(error):
+            raise
+        number = error.errno or errno.ENOSPC
+        raise NoRoom(number, f"no room for {what} ({os.strerror(number)}); {advice}") from error
 
 
 @contextmanager
@@ -38,8 +61,9 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     try:
-        yield temporary
-        sync(temporary)
+        with told_when_full(str(target), "make some there, or write elsewhere"):
+            yield temporary
+            sync(temporary)
         temporary.replace(target)
         sync(target.parent)
     finally:

@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -17,7 +18,7 @@ from scipy import sparse
 import nextbuy as nb
 from nextbuy.mining import followers
 from nextbuy.mining.pair_table import PairTable
-from nextbuy.mining.shared import spread
+from nextbuy.mining.shared import spread, store
 from nextbuy.orders import scratch
 from nextbuy.predict.candidates import new_candidates
 from nextbuy.predict.examples import BYTES_A_CUSTOMER, examples
@@ -204,6 +205,13 @@ def test_a_full_disk_is_said(small_world, monkeypatch):
     assert found.value.errno == errno.ENOSPC
 
 
+@dataclass
+class Record:
+    """What is stored for other processes: any dataclass of arrays."""
+
+    values: np.ndarray
+
+
 @pytest.fixture
 def no_files_beyond_100_kilobytes():
     """Let the operating system refuse larger files, as it does on a full disk."""
@@ -226,6 +234,8 @@ def test_a_disk_that_fills_while_a_stream_is_read_is_said(small_world, tmp_path,
     with pytest.raises(OSError, match=rf"no room for 1 MB in {temporary} .* set TMPDIR"):
         counts.add(np.arange(125_000))
     counts._file.close()
+    with pytest.raises(OSError, match=rf"no room for parts of the purchases in {temporary} .* set TMPDIR"):
+        store(Record(np.arange(125_000)), folder=temporary / "parts")
 
 
 def test_a_temporary_directory_that_is_not_there_is_said(small_world, temporary, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 
 from nextbuy.atomic import atomic
 from nextbuy.storage.files import write_csv, write_json, write_parquet
+from nextbuy.storage.replace import new_directory
 
 
 def test_a_broken_write_leaves_the_old_file(tmp_path):
@@ -77,3 +79,32 @@ def test_a_csv_is_utf8_with_iso_dates(tmp_path):
             ["Fliese weiß", "2026-06-01", "2026-06-01T13:05:00", "a + b"],
             ["水槽", "", "", ""],
         ]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="limits of Unix")
+@pytest.mark.parametrize("kind", ["bytes", "parquet", "arrays"])
+def test_a_full_disk_is_named_with_the_file(tmp_path, kind):
+    """Whoever writes, Python, arrow or numpy: the error says which file had no room, and what to do."""
+    import resource
+
+    values = np.random.default_rng(0).random(100_000)
+    write = {
+        "bytes": lambda path: write_json(path, values.tolist()),
+        "parquet": lambda path: write_parquet(path, pa.table({"x": values})),
+        "arrays": lambda path: _save(path, values),
+    }[kind]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        with pytest.raises(
+            OSError, match=r"no room for .*/target \(.*\); make some there, or write elsewhere"
+        ):
+            write(tmp_path / "target")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def _save(path, values):
+    with new_directory(path) as made:
+        np.save(made / "values.npy", values)

@@ -18,8 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nextbuy.atomic import told_when_full
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from typing import IO
 
     import pyarrow as pa
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 SMALL = 1 << 20  # bytes of an array that stays in memory whatever the bound
 BLOCK = 1 << 20  # rows looked at at once
 LEAST = 1_000_000  # bytes that a bound can say; a bare "2" is no 2 GB
-_FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 _BYTES = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
 _bound: ContextVar[int | None] = ContextVar("bound", default=None)
 
@@ -123,19 +125,9 @@ def _unnamed() -> IO[bytes]:
         raise OSError(error.errno, f"no temporary file can be made ({error.strerror}); {_ELSE}") from error
 
 
-@contextmanager
-def room(what: str) -> Iterator[None]:
-    """Say what there was no room for, where, and what to do."""
-    try:
-        yield
-    except OSError as error:
-        # numpy gives no number, only "6612 requested and 4064 written"
-        if error.errno not in _FULL and "requested and" not in str(error):
-            raise
-        why = error.strerror or f"No space left on device: {error}"
-        raise OSError(
-            error.errno or errno.ENOSPC, f"no room for {what} in {tempfile.gettempdir()} ({why}); {_ELSE}"
-        ) from error
+def room(what: str) -> AbstractContextManager[None]:
+    """Say what there was no room for in the temporary directory, and what to do."""
+    return told_when_full(f"{what} in {tempfile.gettempdir()}", _ELSE)
 
 
 class Growing:

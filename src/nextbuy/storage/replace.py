@@ -11,7 +11,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from nextbuy.atomic import sync
+from nextbuy.atomic import sync, told_when_full
 from nextbuy.storage.lock import is_running
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ def new_directory(target: Path) -> Iterator[Path]:
     temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
     temporary.mkdir()
     try:
-        yield temporary
-        for file in temporary.iterdir():
-            sync(file)
-        sync(temporary)
+        with told_when_full(str(target), "make some there, or write elsewhere"):
+            yield temporary
+            for file in temporary.iterdir():
+                sync(file)
+            sync(temporary)
         swap(temporary, target)
         sync(target.parent)
     finally:
