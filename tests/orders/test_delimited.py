@@ -223,3 +223,13 @@ def test_an_odd_header_leaves_later_text_readable(tmp_path, monkeypatch, max_mem
     body = [f"c{k % 90},o{k},2026-01-01,i{k},1,1,{k if k < 900 else 'gift'}\n" for k in range(1_000)]
     orders = read_orders(write(tmp_path, "".join(body), head=head), max_memory=max_memory)
     assert orders.ledger["kept"] == 1_000
+
+
+def test_one_quote_that_never_closes_leaves_other_values_as_they_are(tmp_path):
+    """Where all values are quoted and one quote is missing, only that value keeps a quote."""
+    lines = [f'"c{k % 9}","o{k}","2026-01-01","i{k % 7}","1","1","a ""b"" c"\n' for k in range(50)]
+    lines[20] = '"c-stray,"o20","2026-01-01","i6","1","1",""\n'
+    orders = read_orders(write(tmp_path, "".join(lines), head='"' + HEAD.strip().replace(",", '","') + '"\n'))
+    assert orders.ledger["kept"] == 50
+    assert sorted(orders.customer_ids.to_pylist()) == ['"c-stray', *(f"c{k}" for k in range(9))]
+    assert sorted(orders.item_ids.to_pylist()) == [f"i{k}" for k in range(7)]

@@ -92,10 +92,23 @@ def _head(path: Path) -> bytes:
         return bytes(stream.read(_HEAD_BYTES))
 
 
-def _batches(path: Path, lines: arrow_csv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
+def _batches(
+    path: Path, lines: arrow_csv.CSVStreamingReader, *, quote: str | bool
+) -> Iterator[pa.RecordBatch]:
     """Give what a file holds piece by piece; an error of whoever takes the pieces is not the file's."""
     with _complete(path):
-        yield from lines
+        for some in lines:
+            yield some if quote else _unquoted(some)
+
+
+def _unquoted(lines: pa.RecordBatch) -> pa.RecordBatch:
+    """Take the quotes off values that have them on both ends, where quotes were read as letters."""
+    columns = []
+    for values in lines.columns:
+        inside = pc.replace_substring_regex(values, r'^"(.*)"$', r"\1")
+        inside = pc.replace_substring(inside, '""', '"')
+        columns.append(pc.if_else(pc.match_substring_regex(values, r'^".*"$'), inside, values))
+    return pa.RecordBatch.from_arrays(columns, schema=lines.schema)
 
 
 def _candidates(path: Path, head: bytes) -> list[str]:
@@ -231,7 +244,11 @@ def _arrow(
             with _complete(path):
                 lines = arrow_csv.open_csv(stream, *options)
             odd = names is None and not all(pa.types.is_string(t) for t in lines.schema.types)
-            table = lines.schema.empty_table() if odd else scratch.table(_batches(path, lines), lines.schema)
+            table = (
+                lines.schema.empty_table()
+                if odd
+                else scratch.table(_batches(path, lines, quote=quote), lines.schema)
+            )
     except pa.ArrowInvalid as error:
         text = str(error)
         # a line of the file may stand in the message of a parse error
