@@ -71,3 +71,15 @@ def test_without_any_order_there_are_no_rules_to_look_for(nextbuy, tmp_path, kin
     code, out, err = nextbuy("rules", tmp_path / "none.csv", "--kind", kind)
     assert (code, out) == (3, "")
     assert "There are no orders: the source has no lines. `nextbuy check` says more." in err
+
+
+def test_no_rule_says_what_would_show_more(nextbuy, tmp_path):
+    """Where nothing stands out from chance, the answer is no failure, and says what to try."""
+    few = tmp_path / "few.csv"
+    few.write_text(
+        "customer_id,order_id,timestamp,item_id\na,1,2026-01-05,tap\nb,2,2026-01-06,tub\n", encoding="utf-8"
+    )
+    code, out, _ = nextbuy("rules", few)
+    assert code == 0
+    assert "0 rules of what is bought one after the other: too few customers" in out
+    assert "--level category" in out

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _LISTS = {"basket": "bought together", "sequence": "bought one after the other"}
+_MORE = ": too few customers to tell any from chance. More of them show more, as does a longer history"
 
 
 def rules(
@@ -55,7 +56,11 @@ def rules(
         plain(repr(orders)),
         plain(
             f"{found.num_rows:,} rules of what is {_LISTS[kind]}"
-            + (", the strongest:" if found.num_rows else ".")
+            + (
+                ", the strongest:"
+                if found.num_rows
+                else _MORE + (", or --level category." if level == "item" else ".")
+            )
         ),
     )
     if found.num_rows:
