@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 
 import pandas as pd
 import pyarrow as pa
@@ -12,6 +14,7 @@ import pytest
 
 import nextbuy as nb
 from nextbuy.cli.app import run
+from nextbuy.engines.spark_lines import read_parquet
 
 pytest.importorskip("pyspark")
 pytestmark = [
@@ -84,6 +87,42 @@ def test_what_the_command_cannot_do_on_spark(shop, tmp_path, monkeypatch, capsys
     assert "\tat " not in told
     assert "secret" not in told
     assert not os.path.exists("out")  # noqa: PTH110 - a plain name, as the command line has it
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"JAVA_HOME": "/nowhere"},
+        {"PYSPARK_SUBMIT_ARGS": "--driver-memory 1g"},
+        {"PYSPARK_SUBMIT_ARGS": "--master moon pyspark-shell"},
+    ],
+)
+def test_a_spark_that_does_not_start_says_what_it_needs(setting):
+    """Without Java, or with settings that Spark cannot take, a command ends in one message and no trace."""
+    command = [
+        sys.executable,
+        "-m",
+        "nextbuy.cli",
+        "fit",
+        "orders.parquet",
+        "--model",
+        "m",
+        "--engine",
+        "spark",
+    ]
+    ended = subprocess.run(command, env=os.environ | setting, capture_output=True, text=True, check=False)
+    assert ended.returncode == 3
+    told = ended.stderr[ended.stderr.index("nextbuy: Spark does not start: ") :]
+    assert told.count("\n") == 1
+    assert "It needs Java 17" in told
+    assert "end in pyspark-shell" in told
+
+
+def test_a_missing_pyspark_says_how_to_get_it(monkeypatch):
+    """Without the extra, the message is how to install it."""
+    monkeypatch.setitem(sys.modules, "pyspark.errors", None)
+    with pytest.raises(nb.InputError, match=r"pip install 'nextbuy\[spark\]'"):
+        read_parquet(["orders.parquet"])
 
 
 def test_a_task_that_fails_is_not_the_end_of_spark(spark, shop, tmp_path):

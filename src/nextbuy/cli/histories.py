@@ -80,8 +80,9 @@ def on_spark(
     from nextbuy.orders.errors import InputError
 
     _check_moment(estimator, as_of)
-    with output.busy("Asking Spark what there is"), one_message():
+    with output.busy("Asking Spark what there is"):
         lines, names = lines_on_spark(source, reading, output)
+    with output.busy("Asking Spark what there is"), one_message():
         rows = spark.predict(estimator, lines, as_of=as_of, kind=kind, k=k, **names)
         items = spark.items_before(
             lines, as_of, customer=reading.customer, time=reading.time, item=reading.item

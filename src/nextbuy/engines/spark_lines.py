@@ -70,11 +70,14 @@ def read_parquet(source: Sequence[str]) -> DataFrame:
     Raises
     ------
     InputError
-        When a source is no Parquet or is not there.
+        When a source is no Parquet or is not there, or Spark is not there or does not start.
     """
-    from py4j.protocol import Py4JJavaError
-    from pyspark.errors import PySparkException
-    from pyspark.sql import SparkSession
+    try:
+        from py4j.protocol import Py4JJavaError
+        from pyspark.errors import PySparkException
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise InputError("Spark needs PySpark 4. Try: pip install 'nextbuy[spark]'") from error
 
     for one in map(safe_address, source):
         if "." in one.rsplit("/", 1)[-1] and not one.endswith((".parquet", ".pq", "/")):
@@ -84,7 +87,13 @@ def read_parquet(source: Sequence[str]) -> DataFrame:
             )
     # workers run the Python that runs here, unless told otherwise
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    session = SparkSession.builder.appName("nextbuy").getOrCreate()
+    try:
+        session = SparkSession.builder.appName("nextbuy").getOrCreate()
+    except (PySparkException, Py4JJavaError) as error:
+        raise InputError(
+            f"Spark does not start: {_told(error)} It needs Java 17 (on the PATH, or JAVA_HOME), and its settings end "
+            "in pyspark-shell, such as PYSPARK_SUBMIT_ARGS='--driver-memory 4g pyspark-shell'. More is said above."
+        ) from error
     try:
         return session.read.parquet(*source)
     except (PySparkException, Py4JJavaError) as error:
