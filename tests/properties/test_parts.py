@@ -1,5 +1,11 @@
 """Whatever the parts in which customers are counted, what is learned is the same to the bit."""
 
+import os
+import sys
+import time
+import warnings
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +19,7 @@ from nextbuy.mining.lags import count_lags
 from nextbuy.mining.links import frequent, mine
 from nextbuy.mining.pace import follow_anything
 from nextbuy.mining.parts import Listed, split, whole_customers
+from nextbuy.mining.shared import spread
 from nextbuy.predict.crowd import count_crowd
 from nextbuy.predict.ease import _count_gram
 from nextbuy.predict.history import Timeline
@@ -139,6 +146,23 @@ def test_jobs_share_the_orders_and_change_nothing(small_orders, tmp_path, monkey
     pd.testing.assert_frame_equal(rules[1], rules[2])
     assert len(rules[1]) > 10
     assert [f for f in (tmp_path / "temporary").iterdir() if f.name.startswith("nextbuy-")] == []
+
+
+@pytest.mark.slow
+def test_a_process_that_grows_is_replaced_without_a_word():
+    """Processes that grow, as mapped files make them, are replaced: every call is answered once, without a word."""
+
+    def grow(number):
+        kept = sys.__dict__.setdefault("kept", [])
+        kept.append(np.ones(50_000_000))
+        time.sleep(1.2)
+        return number, os.getpid()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = list(spread([partial(grow, number) for number in range(8)], n_jobs=2))
+    assert [number for number, _ in found] == list(range(8))
+    assert len({process for _, process in found}) > 2
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from functools import partial, reduce
@@ -67,7 +68,9 @@ def spread(calls: Iterable[Callable[[], Any]], *, n_jobs: int) -> Iterator[Any]:
         return (call() for call in calls)
     from joblib import Parallel, delayed  # a fifth of a second, which one process can do without
 
-    # between two counts a fit may boost for minutes: processes that end meanwhile make joblib warn of a leak
+    # joblib takes the pages of mapped files for a leak, replaces the process and says so: nothing is lost by it
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
+    # between two counts a fit may boost for minutes, and processes that end meanwhile have to start again
     pool = Parallel(n_jobs=n_jobs, return_as="generator", idle_worker_timeout=IDLE_SECONDS)
     found: Iterator[Any] = pool(delayed(_bounded)(call, scratch.bound()) for call in calls)
     return found
