@@ -166,7 +166,7 @@ def _count_buyers(timeline: Timeline, *, cut: int) -> NDArray[np.int64]:
 def _count_gram(timeline: Timeline, *, cut: int, items: NDArray[np.int64]) -> sparse.csc_array:
     """Sum over customers the products of decayed purchase days, in grains: sums of the products are exact.
 
-    The half above the diagonal, and the diagonal; short indices make it a third smaller, and parts hand it over.
+    The half above the diagonal, and the diagonal: parts hand it over.
     """
     history = timeline.before(cut)
     weight = in_grains(np.minimum(history.decayed(HALF_LIFE_DAYS), 1.0), COARSE)
