@@ -119,7 +119,7 @@ class SequentialRules(Parameters):
         self.n_jobs = n_jobs
 
     def fit(self, orders: Orders, y: object = None) -> Self:  # noqa: ARG002 - scikit-learn's signature
-        """Count, estimate the null, test every pair, tabulate the lags of the rules that pass.
+        """Count, estimate the null, test every pair, tabulate the lags of what passes, within the orders' `max_memory`.
 
         Raises
         ------
@@ -180,6 +180,7 @@ class SequentialRules(Parameters):
         self._log = log
         events, kept = self._events(log)
         self.item_ids_ = take(log.item_ids, kept)
+        # how many threads share a product shows in its last digits
         with parted(events, n_jobs=self.n_jobs) as parts, threadpool_limits(1, user_api="blas"):
             self.mined_ = mine(
                 parts,
